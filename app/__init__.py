@@ -1,0 +1,1 @@
+"""Tarewatch: what container base images weigh, over time."""
