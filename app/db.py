@@ -1,0 +1,131 @@
+"""Engine and sessions from a URL: SQLite (WAL) or PostgreSQL, the same for the rest of the program."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+BUSY_TIMEOUT_MS = 10_000
+_POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
+_SQLITE = {"sqlite", "sqlite+aiosqlite"}
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used as it is; str() says why and what to do, without credentials."""
+
+
+def parse_url(text: str, *, driver: str = "async") -> URL:
+    """The SQLAlchemy URL for "sqlite:///..." or "postgresql://..."; `driver` "async" or "sync" picks the DBAPI."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise DatabaseUnusable(
+            "TAREWATCH_DATABASE_URL is no URL: use sqlite:///data/tarewatch.db or postgresql://..."
+        ) from None
+    if url.drivername in _POSTGRES:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername in _SQLITE:
+        return url.set(drivername="sqlite+aiosqlite" if driver == "async" else "sqlite")
+    raise DatabaseUnusable(
+        f"TAREWATCH_DATABASE_URL starts with {url.drivername}://; sqlite:// and postgresql:// are supported"
+    )
+
+
+def ensure_folder(url: URL) -> None:
+    """Make the folder of an SQLite file; DatabaseUnusable when it cannot be written."""
+    if not url.drivername.startswith("sqlite") or not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise DatabaseUnusable(
+            f"cannot write {path}: {error.strerror}; make the folder writable or set TAREWATCH_DATABASE_URL"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database: `reading()` and `writing()` give a session inside one transaction."""
+
+    engine: AsyncEngine
+    _read: async_sessionmaker[AsyncSession]
+    _write: async_sessionmaker[AsyncSession]
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A session for queries; nothing is committed."""
+        async with self._read() as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """A session in a write transaction, committed at the end, rolled back on any error."""
+        async with self._write() as session, session.begin():
+            yield session
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.engine.dispose()
+
+
+def open_database(text: str) -> Database:
+    """The database at a URL (see `parse_url`); connects on first use."""
+    url = parse_url(text)
+    engine = _sqlite_engine(url) if url.drivername.startswith("sqlite") else _postgres_engine(url)
+    writer = engine.execution_options(tarewatch_write=True)
+    return Database(
+        engine,
+        async_sessionmaker(engine, expire_on_commit=False),
+        async_sessionmaker(writer, expire_on_commit=False),
+    )
+
+
+def _postgres_engine(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "tarewatch"}
+    )
+
+
+def _sqlite_engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine.sync_engine, "connect", prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", begin_sqlite)
+    return engine
+
+
+def prepare_sqlite(connection: Any, _record: object) -> None:
+    """Set what every SQLite connection needs; the driver's own implicit BEGIN is off, `begin_sqlite` does it."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        f"busy_timeout = {BUSY_TIMEOUT_MS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin_sqlite(connection: Any) -> None:
+    """Begin; a writer takes the write lock at once, since a reader that turns writer cannot wait for it."""
+    writes = connection.get_execution_options().get("tarewatch_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def why_unusable(error: BaseException) -> str:
+    """One line for people about a failed connection or statement, without the URL's password."""
+    cause = getattr(error, "orig", None) or error
+    text = " ".join(str(cause).split())
+    if isinstance(cause, sqlite3.OperationalError) and "locked" in text:
+        return "the database is locked by another process: stop it, or wait, then try again"
+    return text or type(cause).__name__

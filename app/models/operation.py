@@ -1,0 +1,50 @@
+"""How the collecting itself is doing: hosts, workers, and the counter of changes."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base, UtcTime
+
+
+class Host(Base):
+    """A registry as we last met it: its pull quota, its pause, its last failure."""
+
+    __tablename__ = "hosts"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    ok_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    failures: Mapped[int] = mapped_column(default=0)  # looks in a row that got no usable answer from the host
+    failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    quota_limit: Mapped[int | None] = mapped_column()
+    quota_remaining: Mapped[int | None] = mapped_column()
+    quota_window_seconds: Mapped[int | None] = mapped_column()
+    quota_seen_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Worker(Base):
+    """A worker process and its heartbeat."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime] = mapped_column(UtcTime)
+    beat_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class Revision(Base):
+    """One row: a number that grows in every transaction that changes what pages and API show.
+
+    Web processes read it once a second and keep their finished answers until it moves.
+    """
+
+    __tablename__ = "revision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0)
