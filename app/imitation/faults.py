@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import json
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -300,9 +302,11 @@ def late(seconds: float) -> Behaviour:
 
 
 def reset() -> Behaviour:
-    """The connection is torn down without an answer."""
+    """The connection is reset without an answer."""
 
     async def behave(exchange: Exchange) -> None:
+        connection = exchange.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST instead of FIN
         exchange.transport.abort()
         await exchange.gone()
 
