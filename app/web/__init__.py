@@ -1,0 +1,1 @@
+"""Pages, charts and JSON API; everything is answered from our own database."""
