@@ -1,7 +1,7 @@
 """The tables, one file per aggregate. Import them from here, so that the metadata is always whole."""
 
 from app.models.base import Base, UtcTime
-from app.models.catalogue import Repository, Tag, TagStatus, Watch
+from app.models.catalogue import Repository, Tag, TagStatus, Watch, WatchTag
 from app.models.content import BuildStep, Layer, Manifest, ManifestLayer, PendingDetail
 from app.models.history import Build, Origin, Series, TagEvent, TagEventKind
 from app.models.operation import Host, Revision, Worker
@@ -25,5 +25,6 @@ __all__ = [
     "TagStatus",
     "UtcTime",
     "Watch",
+    "WatchTag",
     "Worker",
 ]

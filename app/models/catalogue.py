@@ -46,6 +46,15 @@ class Watch(Base):
     expand_error: Mapped[str | None] = mapped_column(Text)
 
 
+class WatchTag(Base):
+    """A watch covers a tag: its own one, or one that its pattern was expanded to."""
+
+    __tablename__ = "watch_tags"
+
+    watch_id: Mapped[int] = mapped_column(ForeignKey("watches.id"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True, index=True)
+
+
 class TagStatus(StrEnum):
     """What the last look at a tag gave."""
 

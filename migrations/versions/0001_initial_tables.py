@@ -157,6 +157,15 @@ def upgrade() -> None:
     op.create_index("ix_watches_next_expand_at", "watches", ["next_expand_at"])
 
     op.create_table(
+        "watch_tags",
+        sa.Column("watch_id", BIG_ID, nullable=False),
+        sa.Column("tag_id", BIG_ID, nullable=False),
+        sa.ForeignKeyConstraint(["tag_id"], ["tags.id"], name=op.f("fk_watch_tags_tag_id_tags")),
+        sa.ForeignKeyConstraint(["watch_id"], ["watches.id"], name=op.f("fk_watch_tags_watch_id_watches")),
+        sa.PrimaryKeyConstraint("watch_id", "tag_id", name=op.f("pk_watch_tags")),
+    )
+    op.create_index("ix_watch_tags_tag_id", "watch_tags", ["tag_id"])
+    op.create_table(
         "series",
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("tag_id", BIG_ID, nullable=False),
@@ -239,6 +248,7 @@ def downgrade() -> None:
     op.drop_table("builds")
     op.drop_table("tag_events")
     op.drop_table("series")
+    op.drop_table("watch_tags")
     op.drop_table("watches")
     op.drop_table("tags")
     op.drop_table("manifest_layers")

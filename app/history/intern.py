@@ -1,0 +1,111 @@
+"""Content-addressed rows: found or added, each digest once, whoever else is adding it at the same moment."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.history.observations import LayerFound, Measured
+from app.models import BuildStep, Layer, Manifest, ManifestLayer
+
+_CHUNK = 500  # bound parameters of one statement stay far below every limit
+
+
+async def intern(
+    session: AsyncSession, key: InstrumentedAttribute[str], rows: Mapping[str, Mapping[str, Any]]
+) -> dict[str, int]:
+    """The ids of rows by their unique key, added where they are missing; existing rows stay as they are."""
+    found = await ids_of(session, key, rows)
+    missing = sorted(set(rows) - set(found))  # one order for everybody, so that two writers cannot deadlock
+    if missing:
+        await insert_missing(session, key.class_, [rows[name] for name in missing])
+        found |= await ids_of(session, key, missing)
+    return found
+
+
+async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: Iterable[str]) -> dict[str, int]:
+    """The ids of the rows that exist, by their unique key."""
+    table, wanted = key.class_, list(names)
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + _CHUNK])))
+        found.update(dict(rows.tuples()))
+    return found
+
+
+async def insert_missing(session: AsyncSession, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, passing over those whose unique key is taken."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    await session.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dict[str, int]:
+    """The ids of manifests by digest; new ones wait to be measured."""
+    return await intern(session, Manifest.digest, {digest: {"digest": digest} for digest in digests})
+
+
+async def measure(session: AsyncSession, manifests: Sequence[Measured], at: datetime) -> int:
+    """Write down manifests that were read whole, once for ever; how many had not been measured before."""
+    ids = await intern_manifests(session, [manifest.digest for manifest in manifests])
+    distinct = sorted({manifest.digest: manifest for manifest in manifests}.values(), key=lambda one: one.digest)
+    fresh = [one for one in distinct if await _claim_measuring(session, ids[one.digest], one, at)]
+    await _write_layers(session, fresh, ids)
+    return len(fresh)
+
+
+async def _claim_measuring(session: AsyncSession, manifest_id: int, manifest: Measured, at: datetime) -> bool:
+    """Fill in the row unless that was done: the conditional UPDATE lets exactly one writer go on to the layers."""
+    claimed = await session.execute(
+        update(Manifest)
+        .where(Manifest.id == manifest_id, Manifest.fetched_at.is_(None))
+        .values(
+            media_type=manifest.media_type,
+            config_digest=manifest.config_digest,
+            created_at=manifest.created_at,
+            compressed_bytes=manifest.compressed_bytes,
+            layer_count=len(manifest.layers),
+            fetched_at=at,
+        )
+        .returning(Manifest.id)
+        .execution_options(synchronize_session=False)
+    )
+    return claimed.first() is not None
+
+
+async def _write_layers(session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int]) -> None:
+    layers = [layer for manifest in manifests for layer in manifest.layers]
+    if not layers:
+        return
+    blobs = {layer.digest: {"digest": layer.digest, "diff_id": layer.diff_id} for layer in reversed(layers)}
+    layer_ids = await intern(session, Layer.digest, blobs)
+    texts = {layer.step for layer in layers if layer.step}
+    steps = {_sha256(text): {"sha256": _sha256(text), "text": text} for text in texts}
+    step_ids = await intern(session, BuildStep.sha256, steps)
+    rows = [
+        _placed(ids[manifest.digest], position, layer, layer_ids, step_ids)
+        for manifest in manifests
+        for position, layer in enumerate(manifest.layers)
+    ]
+    await session.execute(insert(ManifestLayer), rows)
+
+
+def _placed(
+    manifest_id: int, position: int, layer: LayerFound, layer_ids: Mapping[str, int], step_ids: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "manifest_id": manifest_id,
+        "position": position,
+        "layer_id": layer_ids[layer.digest],
+        "compressed_bytes": layer.compressed_bytes,
+        "media_type": layer.media_type[:128],
+        "build_step_id": step_ids[_sha256(layer.step)] if layer.step else None,
+    }
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

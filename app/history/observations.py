@@ -1,0 +1,145 @@
+"""What a look at a tag gave: plain values between the asking (app/polling) and the recording."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFound:
+    """A layer as a manifest's descriptor states it, base first; `step` is the config's `created_by`, if it maps."""
+
+    digest: str
+    media_type: str
+    compressed_bytes: int
+    diff_id: str | None
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A platform's manifest, read whole."""
+
+    digest: str
+    media_type: str
+    config_digest: str
+    created_at: datetime | None
+    layers: tuple[LayerFound, ...]
+
+    @property
+    def compressed_bytes(self) -> int:
+        """Sum of the layer descriptors' sizes, repeated layers counted each time."""
+        return sum(layer.compressed_bytes for layer in self.layers)
+
+
+Reason = Literal["quota", "error", "platforms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Why a document has not been read: no pulls left, or an error; `retry_after` in seconds, if one was named."""
+
+    reason: Reason
+    error_code: str | None = None
+    error_message: str | None = None
+    retryable: bool = True
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformFound:
+    """One platform of a tag: `content` is None where the manifest was measured before."""
+
+    platform: str
+    digest: str
+    content: Measured | Waits | None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A tag to look at, with what the database knew of it when it was claimed."""
+
+    tag_id: int
+    name: str
+    digest: str | None
+    status: str
+    platforms: tuple[str, ...] | None  # wanted ones; None: all
+    interval_seconds: int | None
+
+    def wants(self, platform: str) -> bool:
+        """Whether some watch wants this platform: "linux/arm" stands for every variant of it."""
+        if self.platforms is None:
+            return True
+        return any(platform == wanted or platform.startswith(f"{wanted}/") for wanted in self.platforms)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The tag still names the digest that we know."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The tag names a digest that is new to it, or is back after it was gone.
+
+    `contents`: what that document holds, or why it is not known yet; None where it is the one we know.
+    """
+
+    target: Target
+    digest: str
+    media_type: str
+    contents: tuple[PlatformFound, ...] | Waits | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The registry says that there is no such tag."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No usable answer about this tag. `host_level`: the registry as a whole gave none."""
+
+    target: Target
+    error_code: str
+    error_message: str
+    retryable: bool = False
+    retry_after: float | None = None
+    host_level: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not asked, since its host is paused for `seconds` more: nothing is said about the tag."""
+
+    target: Target
+    seconds: float
+
+
+Observation = Unchanged | Moved | Gone | Failed | Deferred
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of what a poll changed, for the terminal and the log. Bytes are None where the size is pending."""
+
+    tag: str
+    platform: str | None
+    kind: str
+    old_bytes: int | None = None
+    new_bytes: int | None = None
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What recording one repository's observations did."""
+
+    changes: list[Change] = field(default_factory=list)
+    unchanged: int = 0
+    failed: int = 0
+    gone: int = 0
+    deferred: int = 0

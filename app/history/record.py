@@ -1,0 +1,213 @@
+"""Write down what a look at one repository's tags gave: one transaction, safe to repeat, append-only."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.history.intern import intern_manifests, measure
+from app.history.observations import (
+    Change,
+    Deferred,
+    Failed,
+    Gone,
+    Measured,
+    Moved,
+    Observation,
+    PlatformFound,
+    Recorded,
+    Unchanged,
+    Waits,
+)
+from app.history.runs import Sight, add_runs
+from app.history.schedule import Schedule
+from app.history.waiting import enqueue_document, enqueue_manifests, remove_measured
+from app.models import Revision, Tag, TagEvent, TagEventKind, TagStatus
+
+_HEALTHY = {"failures": 0, "failing_since": None, "error_code": None, "error_message": None}
+_RELEASED = {"lease_owner": None, "lease_until": None}
+
+
+@dataclass(slots=True)
+class _Round:
+    """The transaction at hand, with what everything below needs."""
+
+    session: AsyncSession
+    at: datetime
+    schedule: Schedule
+    report: Recorded = field(default_factory=Recorded)
+
+
+async def record(
+    session: AsyncSession, observations: Sequence[Observation], at: datetime, schedule: Schedule
+) -> Recorded:
+    """Record one repository's observations and set its tags' next look. Repeating it changes nothing.
+
+    Comparisons are with what the database says now, under the tags' row locks: a second worker that saw the same, or
+    a repetition after a crash, finds the digest known, and adds no event and no build.
+    """
+    now = _Round(session, at, schedule)
+    await _unchanged(now, [seen for seen in observations if isinstance(seen, Unchanged)])
+    others = [seen for seen in observations if not isinstance(seen, Unchanged)]
+    if others:
+        tags = await _lock(session, [seen.target.tag_id for seen in others])
+        manifest_ids = await remember(session, [seen for seen in others if isinstance(seen, Moved)], at)
+        for seen in others:
+            if (tag := tags.get(seen.target.tag_id)) is not None:
+                await _record_one(now, tag, seen, manifest_ids)
+        await session.flush()
+    if others or any(seen.target.status != TagStatus.OK for seen in observations):
+        await bump_revision(session)
+    return now.report
+
+
+async def bump_revision(session: AsyncSession) -> None:
+    """Tell the web processes that what they show has changed; last in a transaction, since all writers meet here."""
+    await session.execute(update(Revision).values(number=Revision.number + 1))
+
+
+async def _unchanged(now: _Round, seen: Sequence[Unchanged]) -> None:
+    """The common case: one UPDATE, for all tags with the same interval."""
+    groups: defaultdict[int | None, list[int]] = defaultdict(list)
+    for one in seen:
+        groups[one.target.interval_seconds].append(one.target.tag_id)
+    for interval_seconds, tag_ids in groups.items():
+        await now.session.execute(
+            update(Tag)
+            .where(Tag.id.in_(tag_ids))
+            .values(
+                status=TagStatus.OK,
+                checked_at=now.at,
+                next_check_at=now.at + now.schedule.regular(interval_seconds),
+                **_HEALTHY,
+                **_RELEASED,
+            )
+            .execution_options(synchronize_session=False)
+        )
+    now.report.unchanged += len(seen)
+
+
+async def _lock(session: AsyncSession, tag_ids: Sequence[int]) -> dict[int, Tag]:
+    rows = await session.scalars(select(Tag).where(Tag.id.in_(tag_ids)).order_by(Tag.id).with_for_update())
+    return {tag.id: tag for tag in rows}
+
+
+async def remember(session: AsyncSession, moved: Sequence[Moved], at: datetime) -> dict[str, int]:
+    """Write down every manifest that these observations name; their ids by digest."""
+    found = [one for seen in moved if isinstance(seen.contents, tuple) for one in seen.contents]
+    ids = await intern_manifests(session, {one.digest for one in found})
+    measured = [one.content for one in found if isinstance(one.content, Measured)]
+    if measured:
+        await measure(session, measured, at)
+        await remove_measured(session, [manifest.digest for manifest in measured])
+    return ids
+
+
+async def _record_one(now: _Round, tag: Tag, seen: Observation, manifest_ids: Mapping[str, int]) -> None:
+    tag.lease_owner = tag.lease_until = None
+    match seen:
+        case Moved():
+            await _moved(now, tag, seen, manifest_ids)
+        case Gone():
+            _gone(now, tag)
+        case Failed():
+            _failed(now, tag, seen)
+        case Deferred():
+            wait = now.schedule.after_failure(1, retryable=True, retry_after=seen.seconds)
+            tag.next_check_at = now.at + wait
+            now.report.deferred += 1
+
+
+async def _moved(now: _Round, tag: Tag, seen: Moved, manifest_ids: Mapping[str, int]) -> None:
+    event = await _sighting(now, tag, seen)
+    tag.status, tag.digest, tag.media_type = TagStatus.OK, seen.digest, seen.media_type[:128]
+    _answered(now, tag)
+    _healthy(tag)
+    await now.session.flush()
+    if isinstance(seen.contents, Waits):
+        await enqueue_document(now.session, tag, event, seen.contents, now.schedule)
+        now.report.changes.append(Change(tag.name, None, "pending"))
+    elif seen.contents is not None:
+        sight = Sight(tag, event, current=True)
+        now.report.changes += await record_contents(now.session, sight, seen.contents, manifest_ids, now.schedule)
+
+
+async def record_contents(
+    session: AsyncSession,
+    sight: Sight,
+    contents: Sequence[PlatformFound],
+    manifest_ids: Mapping[str, int],
+    schedule: Schedule,
+) -> list[Change]:
+    """Add the runs of a document that was read, and queue those of its manifests that were not."""
+    changes = await add_runs(session, sight, contents, manifest_ids)
+    await enqueue_manifests(session, sight.tag, sight.event, contents, schedule)
+    return changes
+
+
+async def _sighting(now: _Round, tag: Tag, seen: Moved) -> TagEvent:
+    """The event of this sight: a new one, or the one that recorded the same digest before."""
+    if tag.digest == seen.digest and tag.status != TagStatus.GONE:
+        known = await now.session.scalar(
+            select(TagEvent)
+            .where(TagEvent.tag_id == tag.id, TagEvent.digest == seen.digest, TagEvent.platform.is_(None))
+            .order_by(TagEvent.id.desc())
+            .limit(1)
+        )
+        if known is not None:
+            return known
+    event = TagEvent(tag_id=tag.id, at=now.at, kind=_kind(tag), digest=seen.digest)
+    if tag.digest != seen.digest:
+        tag.changed_at = now.at
+    now.session.add(event)
+    if event.kind == TagEventKind.RETURNED:
+        now.report.changes.append(Change(tag.name, None, event.kind))
+    return event
+
+
+def _kind(tag: Tag) -> TagEventKind:
+    if tag.status == TagStatus.GONE:
+        return TagEventKind.SEEN if tag.digest is None else TagEventKind.RETURNED
+    return TagEventKind.SEEN if tag.digest is None else TagEventKind.MOVED
+
+
+def _gone(now: _Round, tag: Tag) -> None:
+    """Recorded once; the tag is looked for again ever more rarely, since tags do come back."""
+    if tag.status != TagStatus.GONE:
+        now.session.add(TagEvent(tag_id=tag.id, at=now.at, kind=TagEventKind.GONE, digest=tag.digest))
+        now.report.changes.append(Change(tag.name, None, TagEventKind.GONE))
+        _healthy(tag)
+    tag.status, tag.failures = TagStatus.GONE, tag.failures + 1
+    tag.checked_at = now.at
+    tag.next_check_at = now.at + now.schedule.after_failure(
+        tag.failures, retryable=False, interval_seconds=tag.interval_seconds
+    )
+    now.report.gone += 1
+
+
+def _failed(now: _Round, tag: Tag, seen: Failed) -> None:
+    """History stays as it was; a gone tag that fails stays gone until there is an answer."""
+    if tag.status != TagStatus.GONE:
+        tag.status = TagStatus.FAILING
+    tag.failures += 1
+    tag.failing_since = tag.failing_since or now.at
+    tag.error_code, tag.error_message = seen.error_code, seen.error_message
+    tag.next_check_at = now.at + now.schedule.after_failure(
+        tag.failures,
+        retryable=seen.retryable,
+        interval_seconds=tag.interval_seconds,
+        retry_after=seen.retry_after,
+    )
+    now.report.failed += 1
+
+
+def _answered(now: _Round, tag: Tag) -> None:
+    tag.checked_at = now.at
+    tag.next_check_at = now.at + now.schedule.regular(tag.interval_seconds)
+
+
+def _healthy(tag: Tag) -> None:
+    tag.failures, tag.failing_since, tag.error_code, tag.error_message = 0, None, None, None

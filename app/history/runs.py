@@ -1,0 +1,158 @@
+"""Series and their runs: what a tag's document holds becomes builds, platform by platform."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.history.observations import Change, Measured, PlatformFound
+from app.models import Build, Manifest, Origin, Series, Tag, TagEvent, TagEventKind
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A tag's document as it was seen at `event.at`; `current`: nothing newer is known of the tag."""
+
+    tag: Tag
+    event: TagEvent
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    build_id: int
+    manifest_id: int
+    first_seen_at: datetime
+    compressed_bytes: int | None
+
+
+async def add_runs(
+    session: AsyncSession, sight: Sight, found: Sequence[PlatformFound], manifest_ids: Mapping[str, int]
+) -> list[Change]:
+    """Add a build wherever a platform's manifest digest differs from the one before; the changes, for people.
+
+    Platforms are judged by their own manifest, not by the index: a re-assembled index adds nothing. Repeating it adds
+    nothing either. A sight older than what is known already is put in its place in time.
+    """
+    series = {row.platform: row for row in await session.scalars(select(Series).where(Series.tag_id == sight.tag.id))}
+    first_sight = not series
+    latest = await _latest_runs(session, series.values())
+    changes: list[Change] = []
+    for platform in found:
+        row = series.get(platform.platform)
+        if row is None:
+            row = series[platform.platform] = await _new_series(session, sight, platform.platform, first_sight)
+        _offered_again(session, sight, row)
+        manifest_id = manifest_ids[platform.digest]
+        before = await _before(session, sight, row, latest.get(row.id))
+        if await _add_run(session, sight, row, manifest_id, before):
+            changes.append(_change(sight, platform, before))
+    if sight.current:
+        offered = {platform.platform for platform in found}
+        changes += _dropped(session, sight, [row for row in series.values() if row.platform not in offered])
+    return changes
+
+
+async def _latest_runs(session: AsyncSession, series: Iterable[Series]) -> dict[int, _Run]:
+    ids = [row.latest_build_id for row in series if row.latest_build_id is not None]
+    rows = await session.execute(
+        select(Build.series_id, Build.id, Build.manifest_id, Build.first_seen_at, Manifest.compressed_bytes)
+        .join(Manifest, Manifest.id == Build.manifest_id)
+        .where(Build.id.in_(ids))
+    )
+    return {row[0]: _Run(row[1], row[2], row[3], row[4]) for row in rows.tuples()}
+
+
+async def _new_series(session: AsyncSession, sight: Sight, platform: str, first_sight: bool) -> Series:
+    row = Series(tag_id=sight.tag.id, platform=platform, first_seen_at=sight.event.at)
+    session.add(row)
+    if not first_sight:
+        _add_event(session, sight, TagEventKind.PLATFORM_ADDED, platform)
+    await session.flush()
+    return row
+
+
+def _offered_again(session: AsyncSession, sight: Sight, row: Series) -> None:
+    if row.dropped_at is not None and sight.current:
+        row.dropped_at = None
+        _add_event(session, sight, TagEventKind.PLATFORM_RETURNED, row.platform)
+
+
+def _dropped(session: AsyncSession, sight: Sight, missing: Sequence[Series]) -> list[Change]:
+    """Mark the platforms that the document no longer holds; one that nobody wants any more is left as it was."""
+    changes = []
+    for row in missing:
+        if row.dropped_at is None and _wanted(sight.tag, row.platform):
+            row.dropped_at = sight.event.at
+            _add_event(session, sight, TagEventKind.PLATFORM_DROPPED, row.platform)
+            changes.append(Change(sight.tag.name, row.platform, TagEventKind.PLATFORM_DROPPED))
+    return changes
+
+
+def _wanted(tag: Tag, platform: str) -> bool:
+    wanted = tag.platforms
+    return wanted is None or any(platform == one or platform.startswith(f"{one}/") for one in wanted)
+
+
+async def _before(session: AsyncSession, sight: Sight, row: Series, latest: _Run | None) -> _Run | None:
+    """The run in force just before this sight: nearly always the latest; for a late detail, looked up."""
+    if latest is None or latest.first_seen_at <= sight.event.at:
+        return latest
+    found = await session.execute(
+        select(Build.id, Build.manifest_id, Build.first_seen_at, Manifest.compressed_bytes)
+        .join(Manifest, Manifest.id == Build.manifest_id)
+        .where(Build.series_id == row.id, Build.first_seen_at <= sight.event.at)
+        .order_by(Build.first_seen_at.desc(), Build.id.desc())
+        .limit(1)
+    )
+    run = found.first()
+    return _Run(*run) if run is not None else None
+
+
+async def _add_run(session: AsyncSession, sight: Sight, row: Series, manifest_id: int, before: _Run | None) -> bool:
+    if before is not None and before.manifest_id == manifest_id:
+        return False
+    after = await _after(session, sight, row)
+    if after is not None and after.manifest_id == manifest_id:
+        after.first_seen_at = sight.event.at  # the same run, now known to have begun earlier
+        after.tag_event_id = sight.event.id
+        return False
+    build = Build(
+        series_id=row.id,
+        manifest_id=manifest_id,
+        first_seen_at=sight.event.at,
+        origin=Origin.POLL,
+        tag_event_id=sight.event.id,
+    )
+    session.add(build)
+    await session.flush()
+    if after is None:
+        row.latest_build_id = build.id
+    return True
+
+
+async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | None:
+    """The run that follows a sight which is not the newest; None for the newest."""
+    if sight.current or row.latest_build_id is None:
+        return None
+    build: Build | None = await session.scalar(
+        select(Build)
+        .where(Build.series_id == row.id, Build.first_seen_at > sight.event.at)
+        .order_by(Build.first_seen_at, Build.id)
+        .limit(1)
+    )
+    return build
+
+
+def _change(sight: Sight, platform: PlatformFound, before: _Run | None) -> Change:
+    new_bytes = platform.content.compressed_bytes if isinstance(platform.content, Measured) else None
+    kind = "new" if before is None else "changed"
+    return Change(sight.tag.name, platform.platform, kind, before.compressed_bytes if before else None, new_bytes)
+
+
+def _add_event(session: AsyncSession, sight: Sight, kind: TagEventKind, platform: str) -> None:
+    session.add(
+        TagEvent(tag_id=sight.tag.id, at=sight.event.at, kind=kind, digest=sight.event.digest, platform=platform)
+    )

@@ -1,0 +1,161 @@
+"""The queue of documents that wait to be read: put in, claimed by lease, put off, done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.history.intern import insert_missing
+from app.history.observations import PlatformFound, Target, Waits
+from app.history.schedule import Schedule
+from app.models import Manifest, PendingDetail, Repository, Tag, TagEvent
+
+QUOTA_RETRY = timedelta(minutes=2)  # the quota is looked at again, which costs no pull
+_FIRST = {"linux/amd64": 0, "linux/arm64": 1}
+_REST = 2
+
+
+def priority(platform: str) -> int:
+    """The order in which platforms are fetched where pulls are scarce: amd64, arm64, the others."""
+    return _FIRST.get(platform.removesuffix("/v8"), _REST)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A queued document: with `platform` None it is what a tag named, else one platform's manifest."""
+
+    id: int
+    repository_id: int
+    tag_event_id: int
+    digest: str
+    platform: str | None
+    failures: int
+    target: Target
+
+
+async def enqueue_document(session: AsyncSession, tag: Tag, event: TagEvent, waits: Waits, schedule: Schedule) -> None:
+    """Queue the document that a tag named at `event`."""
+    await insert_missing(session, PendingDetail, [_row((tag, event), event.digest or "", None, waits, schedule)])
+
+
+async def enqueue_manifests(
+    session: AsyncSession, tag: Tag, event: TagEvent, found: Sequence[PlatformFound], schedule: Schedule
+) -> None:
+    """Queue the manifests of platforms that could not be read along with their index."""
+    rows = [
+        _row((tag, event), one.digest, one.platform, one.content, schedule)
+        for one in found
+        if isinstance(one.content, Waits)
+    ]
+    if rows:
+        await insert_missing(session, PendingDetail, rows)
+
+
+def _row(
+    seen: tuple[Tag, TagEvent], digest: str, platform: str | None, waits: Waits, schedule: Schedule
+) -> Mapping[str, object]:
+    tag, event = seen
+    return {
+        "repository_id": tag.repository_id,
+        "kind": "tag" if platform is None else "manifest",
+        "digest": digest,
+        "tag_event_id": event.id,
+        "platform": platform,
+        "priority": 0 if platform is None else priority(platform),
+        "reason": waits.reason,
+        "created_at": event.at,
+        "next_try_at": event.at + _wait(waits, 1, schedule),
+        "failures": int(waits.reason == "error"),
+        "error_code": waits.error_code,
+        "error_message": waits.error_message,
+    }
+
+
+def _wait(waits: Waits, failures: int, schedule: Schedule) -> timedelta:
+    if waits.reason != "error":
+        return QUOTA_RETRY
+    return schedule.after_failure(failures, retryable=waits.retryable, retry_after=waits.retry_after)
+
+
+async def due_hosts(session: AsyncSession, now: datetime) -> list[str]:
+    """The registries for which something waits and may be tried."""
+    rows = await session.scalars(
+        select(Repository.host)
+        .join(PendingDetail, PendingDetail.repository_id == Repository.id)
+        .where(PendingDetail.next_try_at <= now, _free(now))
+        .distinct()
+    )
+    return list(rows)
+
+
+async def claim_details(
+    session: AsyncSession, host: str, owner: str, now: datetime, lease: timedelta, limit: int
+) -> list[Detail]:
+    """Take up to `limit` of a registry's due documents, the most wanted first; a lease keeps others off them."""
+    chosen = (
+        select(PendingDetail.id)
+        .join(Repository, Repository.id == PendingDetail.repository_id)
+        .where(Repository.host == host, PendingDetail.next_try_at <= now, _free(now))
+        .order_by(case((PendingDetail.reason == "error", 1), else_=0), PendingDetail.priority, PendingDetail.id)
+        .limit(limit)
+    )
+    claimed = await session.scalars(
+        update(PendingDetail)
+        .where(PendingDetail.id.in_(chosen.scalar_subquery()), _free(now))
+        .values(lease_owner=owner, lease_until=now + lease)
+        .returning(PendingDetail.id)
+        .execution_options(synchronize_session=False)
+    )
+    return await _details(session, list(claimed))
+
+
+def _free(now: datetime) -> ColumnElement[bool]:
+    return or_(PendingDetail.lease_until.is_(None), PendingDetail.lease_until <= now)
+
+
+async def _details(session: AsyncSession, ids: Sequence[int]) -> list[Detail]:
+    rows = await session.execute(
+        select(PendingDetail, Tag)
+        .join(TagEvent, TagEvent.id == PendingDetail.tag_event_id)
+        .join(Tag, Tag.id == TagEvent.tag_id)
+        .where(PendingDetail.id.in_(ids))
+        .order_by(PendingDetail.priority, PendingDetail.id)
+    )
+    return [_detail(row, tag) for row, tag in rows]
+
+
+def _detail(row: PendingDetail, tag: Tag) -> Detail:
+    return Detail(row.id, row.repository_id, row.tag_event_id, row.digest, row.platform, row.failures, _target(tag))
+
+
+def _target(tag: Tag) -> Target:
+    platforms = None if tag.platforms is None else tuple(tag.platforms)
+    return Target(tag.id, tag.name, tag.digest, tag.status, platforms, tag.interval_seconds)
+
+
+async def put_off(session: AsyncSession, detail: Detail, waits: Waits, now: datetime, schedule: Schedule) -> None:
+    """Give a claimed document back, to be tried later."""
+    failures = detail.failures + int(waits.reason == "error")
+    await session.execute(
+        update(PendingDetail)
+        .where(PendingDetail.id == detail.id)
+        .values(
+            reason=waits.reason,
+            failures=failures,
+            error_code=waits.error_code,
+            error_message=waits.error_message,
+            next_try_at=now + _wait(waits, failures, schedule),
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+
+
+async def remove_measured(session: AsyncSession, digests: Sequence[str]) -> None:
+    """Take manifests off the queue that have been measured, for every tag that waited for them."""
+    measured = select(Manifest.digest).where(Manifest.digest.in_(digests), Manifest.fetched_at.is_not(None))
+    await session.execute(
+        delete(PendingDetail).where(PendingDetail.kind == "manifest", PendingDetail.digest.in_(measured))
+    )

@@ -1,0 +1,1 @@
+"""Asking registries: what is due, the cheapest honest question, and the record of the answer."""

@@ -1,0 +1,35 @@
+"""Counted pulls: how many may still be spent on a registry, by its own word."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from app.registry.politeness import Quota
+
+
+class PullBudget:
+    """Lets a manifest GET pass while the quota, less what is under way, stays above the reserve.
+
+    A registry that states no quota has none. The reserve is never more than half of the limit.
+    """
+
+    def __init__(self, quota: Callable[[], Quota | None], reserve: int) -> None:
+        self._quota = quota
+        self._reserve = reserve
+        self._under_way = 0
+
+    def covers(self, pulls: int) -> bool:
+        """Whether this many more pulls leave the reserve untouched."""
+        quota = self._quota()
+        if quota is None:
+            return True
+        reserve = min(self._reserve, quota.limit // 2)
+        return quota.remaining - self._under_way - pulls >= reserve
+
+    @contextmanager
+    def spend(self) -> Iterator[None]:
+        """One pull is under way, until the answer's own header has told what is left."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1

@@ -1,0 +1,117 @@
+"""Read what waited: documents that the pull quota did not cover, or that could not be read at first."""
+
+import asyncio
+from collections.abc import Iterable
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.history.intern import measure
+from app.history.observations import Measured, Moved, PlatformFound, Waits
+from app.history.record import bump_revision, record_contents, remember
+from app.history.runs import Sight
+from app.history.waiting import Detail, claim_details, put_off, remove_measured
+from app.models import PendingDetail, Tag, TagEvent
+from app.models import Repository as RepositoryRow
+from app.polling.look import Looking, look_into, looking_at, read_manifest
+from app.polling.round import LEASE, Polling
+from app.registry.errors import RegistryError
+from app.registry.reference import Repository
+
+BATCH = 20
+
+Found = tuple[PlatformFound, ...] | Measured | Waits
+
+
+async def read_details(polling: Polling, host: str) -> int:
+    """Work through a registry's queue while its quota lasts, the most wanted first; how many documents were read."""
+    looking, read = looking_at(polling, host), 0
+    while details := await _claim(polling, host):
+        repositories = await _repositories(polling, {detail.repository_id for detail in details})
+        if not await _affordable(looking, repositories[details[0].repository_id], details[0]):
+            await _give_back(polling, details)
+            break
+        results = await asyncio.gather(
+            *(_read(polling, looking, repositories[detail.repository_id], detail) for detail in details)
+        )
+        read += sum(results)
+    return read
+
+
+async def _claim(polling: Polling, host: str) -> list[Detail]:
+    async with polling.database.writing() as session:
+        return await claim_details(session, host, polling.owner, polling.clock(), LEASE, BATCH)
+
+
+async def _repositories(polling: Polling, ids: Iterable[int]) -> dict[int, Repository]:
+    async with polling.database.reading() as session:
+        rows = await session.scalars(select(RepositoryRow).where(RepositoryRow.id.in_(list(ids))))
+        return {row.id: Repository(row.host, row.path) for row in rows}
+
+
+async def _affordable(looking: Looking, repository: Repository, detail: Detail) -> bool:
+    """Whether a pull is left. What we last heard may be hours old: a HEAD costs none and tells anew."""
+    if looking.budget.covers(1):
+        return True
+    try:
+        await looking.client.head(repository, detail.digest)
+    except RegistryError:
+        return False
+    return looking.budget.covers(1)
+
+
+async def _give_back(polling: Polling, details: Iterable[Detail]) -> None:
+    async with polling.database.writing() as session:
+        for detail in details:
+            await put_off(session, detail, Waits("quota"), polling.clock(), polling.schedule)
+
+
+async def _read(polling: Polling, looking: Looking, repository: Repository, detail: Detail) -> bool:
+    found = await _ask(looking, repository, detail)
+    async with polling.database.writing() as session:
+        if isinstance(found, Waits):
+            await put_off(session, detail, found, polling.clock(), polling.schedule)
+            return False
+        if isinstance(found, Measured):
+            await measure(session, [found], polling.clock())
+            await remove_measured(session, [found.digest])
+        else:
+            await _record_document(session, polling, detail, found)
+        await bump_revision(session)
+    return True
+
+
+async def _ask(looking: Looking, repository: Repository, detail: Detail) -> Found:
+    if detail.platform is not None:
+        found = await read_manifest(looking, repository, detail.digest)
+        if found is None:
+            return Waits("error", "not-an-image", "this child of the index is no container image", retryable=False)
+        return found
+    try:
+        return await look_into(looking, repository, detail.digest, detail.target)
+    except RegistryError as error:
+        return Waits("error", error.code, error.message, error.retryable, error.retry_after)
+
+
+async def _record_document(
+    session: AsyncSession, polling: Polling, detail: Detail, found: tuple[PlatformFound, ...]
+) -> None:
+    """Add the runs of a document seen earlier, at the time when it was seen."""
+    tag = await session.get_one(Tag, detail.target.tag_id, with_for_update=True)
+    event = await session.get_one(TagEvent, detail.tag_event_id)
+    seen = Moved(detail.target, detail.digest, "", found)
+    ids = await remember(session, [seen], polling.clock())
+    sight = Sight(tag, event, current=await _is_newest(session, event))
+    await session.execute(delete(PendingDetail).where(PendingDetail.id == detail.id))
+    await record_contents(session, sight, found, ids, polling.schedule)
+
+
+async def _is_newest(session: AsyncSession, event: TagEvent) -> bool:
+    """Whether the tag has named nothing else since; being gone for a while does not count."""
+    newest = await session.scalar(
+        select(TagEvent.digest)
+        .where(TagEvent.tag_id == event.tag_id, TagEvent.platform.is_(None), TagEvent.kind != "gone")
+        .order_by(TagEvent.id.desc())
+        .limit(1)
+    )
+    return newest == event.digest

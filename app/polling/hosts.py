@@ -1,0 +1,73 @@
+"""How a registry did in a round: kept for the pages, and for the next start of the program."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.history.observations import Deferred, Failed, Observation
+from app.history.record import bump_revision
+from app.models import Host
+from app.polling.round import Polling
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Answers and failures of one round on one registry. A refusal of one tag is an answer of the host."""
+
+    answered: int = 0
+    failures: int = 0
+    deferred: int = 0
+    last: Failed | None = None
+
+    def add(self, observations: Iterable[Observation]) -> None:
+        """Count what one repository's tags gave."""
+        for seen in observations:
+            if isinstance(seen, Deferred):
+                self.deferred += 1
+            elif isinstance(seen, Failed) and seen.host_level:
+                self.failures += 1
+                self.last = seen
+            else:
+                self.answered += 1
+
+
+async def remember_host(polling: Polling, name: str, outcome: Outcome) -> bool:
+    """Write down the registry's health, quota and pause; False if it is of no use to ask it more now."""
+    async with polling.database.writing() as session:
+        host = await session.get(Host, name, with_for_update=True)
+        if host is None:
+            host = Host(name=name, failures=0)
+            session.add(host)
+        if outcome.answered:
+            _is_well(host, polling)
+        elif outcome.last is not None:
+            _is_failing(host, polling, outcome.last)
+        _note_state(host, polling)
+        await session.flush()
+        await bump_revision(session)
+    return outcome.answered > 0
+
+
+def _is_well(host: Host, polling: Polling) -> None:
+    host.ok_at = polling.clock()
+    host.failures, host.failing_since = 0, None
+    host.error_code = host.error_message = None
+    host.paused_until = host.pause_reason = None
+
+
+def _is_failing(host: Host, polling: Polling, last: Failed) -> None:
+    """Nothing got through: leave the whole registry alone for a while, ever longer."""
+    now = polling.clock()
+    host.failures += 1
+    host.failing_since = host.failing_since or now
+    host.error_code, host.error_message = last.error_code, last.error_message
+    wait = polling.schedule.after_failure(host.failures, retryable=True, retry_after=last.retry_after)
+    host.paused_until, host.pause_reason = now + wait, last.error_message
+
+
+def _note_state(host: Host, polling: Polling) -> None:
+    state = polling.client.host_state(host.name)
+    if state.paused_until is not None and state.paused_until > polling.clock():
+        host.paused_until, host.pause_reason = state.paused_until, state.pause_reason
+    if state.quota is not None:
+        host.quota_limit, host.quota_remaining = state.quota.limit, state.quota.remaining
+        host.quota_window_seconds, host.quota_seen_at = state.quota.window_seconds, state.quota.seen_at

@@ -1,0 +1,115 @@
+"""Which tags the watches cover, and what each tag inherits from them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import PendingDetail, Tag, TagEvent, Watch, WatchTag
+
+_DIGITS = re.compile(r"(\d+)")
+_REFERRER = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")  # signatures, attestations and SBOMs of another manifest
+
+
+def matching_tags(names: Iterable[str], pattern: str, cap: int) -> tuple[list[str], int]:
+    """The tags that a glob selects, newest-looking first and at most `cap`, and how many there are in all.
+
+    Tags like sha256-<hex>.sig hold signatures, not images, and never match.
+    """
+    matched = [name for name in set(names) if fnmatchcase(name, pattern) and not _REFERRER.fullmatch(name)]
+    matched.sort(key=_version_key, reverse=True)
+    return matched[:cap], len(matched)
+
+
+def _version_key(name: str) -> list[tuple[int, int | str]]:
+    """Orders "3.9" before "3.10": runs of digits compare as numbers."""
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in _DIGITS.split(name) if part]
+
+
+async def cover(session: AsyncSession, watch: Watch, names: Sequence[str], now: datetime) -> int:
+    """Let a watch cover these tags, made where they are new; how many it covers now that it did not before.
+
+    Tags that it covered already stay: a tag that left the list has a history, and polling records that it is gone.
+    """
+    tags = await _ensure_tags(session, watch.repository_id, names, now)
+    known = set(await session.scalars(select(WatchTag.tag_id).where(WatchTag.watch_id == watch.id)))
+    added = [tag.id for tag in tags if tag.id not in known]
+    session.add_all(WatchTag(watch_id=watch.id, tag_id=tag_id) for tag_id in added)
+    await session.flush()
+    await inherit(session, watch.repository_id, now)
+    return len(added)
+
+
+async def _ensure_tags(session: AsyncSession, repository_id: int, names: Sequence[str], now: datetime) -> list[Tag]:
+    known = {
+        tag.name: tag
+        for tag in await session.scalars(select(Tag).where(Tag.repository_id == repository_id))
+        if tag.name in set(names)
+    }
+    for name in names:
+        if name not in known:
+            known[name] = Tag(repository_id=repository_id, name=name, first_seen_at=now, next_check_at=now)
+            session.add(known[name])
+    await session.flush()
+    return list(known.values())
+
+
+async def inherit(session: AsyncSession, repository_id: int, now: datetime) -> None:
+    """Derive every tag's `watched`, `platforms` and `interval_seconds` from the watches that cover it."""
+    rows = await session.execute(
+        select(WatchTag.tag_id, Watch)
+        .join(Watch, Watch.id == WatchTag.watch_id)
+        .where(Watch.repository_id == repository_id, Watch.paused.is_(False))
+    )
+    watches: dict[int, list[Watch]] = {}
+    for tag_id, watch in rows:
+        watches.setdefault(tag_id, []).append(watch)
+    for tag in await session.scalars(select(Tag).where(Tag.repository_id == repository_id)):
+        await _inherit_one(session, tag, watches.get(tag.id, []), now)
+
+
+async def _inherit_one(session: AsyncSession, tag: Tag, watches: list[Watch], now: datetime) -> None:
+    if not watches:
+        tag.watched = False
+        return
+    if not tag.watched:
+        tag.watched, tag.next_check_at = True, now
+    intervals = [watch.interval_seconds for watch in watches if watch.interval_seconds is not None]
+    interval = min(intervals, default=None)
+    if interval != tag.interval_seconds:
+        tag.interval_seconds, tag.next_check_at = interval, min(tag.next_check_at, now)
+    platforms = _union(watches)
+    if platforms != tag.platforms:
+        tag.platforms = platforms
+        await _look_again(session, tag, now)
+
+
+def _union(watches: list[Watch]) -> list[str] | None:
+    if any(watch.platforms is None for watch in watches):
+        return None
+    return sorted({platform for watch in watches for platform in watch.platforms or ()})
+
+
+async def _look_again(session: AsyncSession, tag: Tag, now: datetime) -> None:
+    """The tag's document has not moved, but other platforms of it are wanted now: queue it."""
+    event_id = await session.scalar(
+        select(TagEvent.id)
+        .where(TagEvent.tag_id == tag.id, TagEvent.digest == tag.digest, TagEvent.platform.is_(None))
+        .order_by(TagEvent.id.desc())
+        .limit(1)
+    )
+    if tag.digest is None or event_id is None:
+        return
+    queued = await session.scalar(
+        select(PendingDetail.id).where(PendingDetail.tag_event_id == event_id, PendingDetail.kind == "tag")
+    )
+    if queued is None:
+        session.add(
+            PendingDetail(
+                repository_id=tag.repository_id, kind="tag", digest=tag.digest, tag_event_id=event_id,
+                priority=0, reason="platforms", created_at=now, next_try_at=now,
+            )
+        )  # fmt: skip

@@ -1,0 +1,31 @@
+"""The watch list that an empty database starts with (catalogue.toml)."""
+
+import tomllib
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Repository
+from app.watchlist.spec import WatchSpec
+from app.watchlist.watches import add_watch
+
+CATALOGUE = Path(__file__).with_name("catalogue.toml")
+
+
+@cache
+def default_watches() -> tuple[WatchSpec, ...]:
+    """The watches of the catalogue, in its order."""
+    table = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
+    return tuple(WatchSpec.parse(image, table.get("platforms")) for image in table["watches"])
+
+
+async def add_default_watches(session: AsyncSession, now: datetime) -> int:
+    """Add them to a database that never watched anything; how many were added."""
+    if await session.scalar(select(Repository.id).limit(1)) is not None:
+        return 0
+    for spec in default_watches():
+        await add_watch(session, spec, origin="default", now=now)
+    return len(default_watches())

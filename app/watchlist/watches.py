@@ -1,0 +1,162 @@
+"""Watches: add, list, pause, remove. What was recorded stays, whatever happens to the watch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Repository, Revision, Tag, Watch, WatchTag
+from app.registry import reference
+from app.watchlist.coverage import cover, inherit
+from app.watchlist.spec import UnknownWatch, WatchExists, WatchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class WatchInfo:
+    """A watch as people see it. `truncated`: more tags match than the cap allows, `matched_tags` says how many."""
+
+    id: int
+    spec: WatchSpec
+    paused: bool
+    origin: str
+    created_at: datetime
+    tags: int  # covered now
+    matched_tags: int | None
+    truncated: bool
+    expanded_at: datetime | None
+    expand_error: str | None
+
+
+async def add_watch(session: AsyncSession, spec: WatchSpec, *, origin: str, now: datetime) -> Watch:
+    """A new watch, its first look due at once; WatchExists if the same repository and pattern are watched."""
+    repository = await ensure_repository(session, spec.repository)
+    same = select(Watch.id).where(Watch.repository_id == repository.id, Watch.tag_pattern == spec.tag_pattern)
+    if await session.scalar(same) is not None:
+        raise WatchExists(f"{spec} is watched already")
+    watch = Watch(
+        repository_id=repository.id,
+        tag_pattern=spec.tag_pattern,
+        platforms=list(spec.platforms) if spec.platforms else None,
+        interval_seconds=int(spec.interval.total_seconds()) if spec.interval else None,
+        origin=origin,
+        created_at=now,
+        next_expand_at=now if spec.is_pattern else None,
+    )
+    session.add(watch)
+    await session.flush()
+    if not spec.is_pattern:
+        await cover(session, watch, [spec.tag_pattern], now)
+    await _changed(session)
+    return watch
+
+
+async def ensure_repository(session: AsyncSession, wanted: reference.Repository) -> Repository:
+    """The row of a repository, made if it is new."""
+    found = await session.scalar(
+        select(Repository).where(Repository.host == wanted.registry, Repository.path == wanted.path)
+    )
+    if found is not None:
+        return found
+    row = Repository(host=wanted.registry, path=wanted.path)
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def remove_watch(session: AsyncSession, watch_id: int, now: datetime) -> WatchSpec:
+    """Forget a watch and give back what it was; its tags' history stays. UnknownWatch if there is none."""
+    watch, spec = await _find(session, watch_id)
+    await session.execute(delete(WatchTag).where(WatchTag.watch_id == watch_id))
+    await session.delete(watch)
+    await session.flush()
+    await inherit(session, watch.repository_id, now)
+    await _changed(session)
+    return spec
+
+
+async def set_paused(session: AsyncSession, watch_id: int, paused: bool, now: datetime) -> WatchSpec:
+    """Pause or resume a watch; UnknownWatch if there is none. Doing it twice changes nothing."""
+    watch, spec = await _find(session, watch_id)
+    watch.paused = paused
+    await session.flush()
+    await inherit(session, watch.repository_id, now)
+    await _changed(session)
+    return spec
+
+
+async def find_watch(session: AsyncSession, text: str) -> int:
+    """The id of a watch named by its id or by its image and pattern; UnknownWatch, WatchInvalid."""
+    if text.isascii() and text.isdigit():
+        await _find(session, int(text))
+        return int(text)
+    spec = WatchSpec.parse(text)
+    watch_id = await session.scalar(
+        select(Watch.id)
+        .join(Repository, Repository.id == Watch.repository_id)
+        .where(Repository.host == spec.repository.registry, Repository.path == spec.repository.path)
+        .where(Watch.tag_pattern == spec.tag_pattern)
+    )
+    if watch_id is None:
+        raise UnknownWatch(f"{spec} is not watched; `tarewatch watch list` shows what is")
+    return watch_id
+
+
+async def list_watches(session: AsyncSession) -> tuple[WatchInfo, ...]:
+    """Every watch, by name."""
+    covered = select(WatchTag.watch_id, func.count().label("tags")).group_by(WatchTag.watch_id).subquery()
+    rows = await session.execute(
+        select(Watch, Repository, func.coalesce(covered.c.tags, 0))
+        .join(Repository, Repository.id == Watch.repository_id)
+        .outerjoin(covered, covered.c.watch_id == Watch.id)
+        .order_by(Repository.host, Repository.path, Watch.tag_pattern)
+    )
+    return tuple(_info(watch, repository, tags) for watch, repository, tags in rows)
+
+
+async def covered_tags(session: AsyncSession, watch_ids: Iterable[int]) -> list[int]:
+    """The ids of the tags that any of these watches covers."""
+    return list(await session.scalars(select(WatchTag.tag_id).where(WatchTag.watch_id.in_(list(watch_ids))).distinct()))
+
+
+async def make_due(session: AsyncSession, tag_ids: Iterable[int], now: datetime) -> None:
+    """Let these tags be looked at now, whatever their schedule says."""
+    await session.execute(update(Tag).where(Tag.id.in_(list(tag_ids))).values(next_check_at=now))
+
+
+async def _find(session: AsyncSession, watch_id: int) -> tuple[Watch, WatchSpec]:
+    # Beyond 63 bits no database has an id, and SQLite's driver refuses to look.
+    watch = await session.get(Watch, watch_id) if watch_id < 2**63 else None
+    if watch is None:
+        raise UnknownWatch(f"there is no watch {watch_id}")
+    repository = await session.get_one(Repository, watch.repository_id)
+    return watch, _spec(watch, repository)
+
+
+def _spec(watch: Watch, repository: Repository) -> WatchSpec:
+    return WatchSpec(
+        reference.Repository(repository.host, repository.path),
+        watch.tag_pattern,
+        tuple(watch.platforms) if watch.platforms else None,
+        timedelta(seconds=watch.interval_seconds) if watch.interval_seconds else None,
+    )
+
+
+def _info(watch: Watch, repository: Repository, tags: int) -> WatchInfo:
+    return WatchInfo(
+        id=watch.id,
+        spec=_spec(watch, repository),
+        paused=watch.paused,
+        origin=watch.origin,
+        created_at=watch.created_at,
+        tags=tags,
+        matched_tags=watch.matched_tags,
+        truncated=watch.truncated,
+        expanded_at=watch.expanded_at,
+        expand_error=watch.expand_error,
+    )
+
+
+async def _changed(session: AsyncSession) -> None:
+    await session.execute(update(Revision).values(number=Revision.number + 1))
