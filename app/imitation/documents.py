@@ -32,6 +32,7 @@ class Layer:
     urls: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = None
+    unpacked_digest: str = ""  # the true diff_id, where there is one
 
     @property
     def digest(self) -> str:
@@ -39,15 +40,15 @@ class Layer:
 
     @property
     def diff_id(self) -> str:
-        return sha256(self._identity("tar"))
+        return self.unpacked_digest or sha256(self._identity("tar"))
 
     def _identity(self, kind: str) -> bytes:
         return f"{kind} {self.compressed_bytes} {self.step} {self.salt}".encode()
 
 
-def stored_layer(content: bytes, step: str, media_type: str = media.OCI_GZIP) -> Layer:
+def stored_layer(content: bytes, step: str, media_type: str = media.OCI_GZIP, unpacked_digest: str = "") -> Layer:
     """A layer whose bytes can be downloaded."""
-    return Layer(len(content), step, media_type, content=content)
+    return Layer(len(content), step, media_type, content=content, unpacked_digest=unpacked_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,22 +192,27 @@ def docker_list(children: Sequence[Document]) -> Document:
     return index(children, media_type=media.DOCKER_LIST)
 
 
-def attestation(subject: Document, statement_bytes: int = 2_400_000) -> Document:
-    """BuildKit's attestation manifest of an image: an index child of platform unknown/unknown."""
-    config = encode({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": {"type": "layers"}})
-    statement = Layer(
-        statement_bytes,
+def attestation(subject: Document, statement: bytes | None = None) -> Document:
+    """BuildKit's attestation manifest of an image: an index child of platform unknown/unknown.
+
+    Without a statement to store its length is that of a Debian image's list of packages, 2.4 MB.
+    """
+    layer = Layer(
+        2_400_000 if statement is None else len(statement),
         "",
         media.IN_TOTO,
         salt=subject.digest,
         annotations={"in-toto.io/predicate-type": "https://spdx.dev/Document"},
+        content=statement,
     )
+    rootfs = {"type": "layers", "diff_ids": [layer.digest]}
+    config = encode({"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": rootfs})
     body = encode(
         {
             "schemaVersion": 2,
             "mediaType": media.OCI_MANIFEST,
             "config": {"mediaType": media.OCI_CONFIG, "digest": sha256(config), "size": len(config)},
-            "layers": [_layer_descriptor(statement)],
+            "layers": [_layer_descriptor(layer)],
         }
     )
     marks = {
@@ -214,7 +220,8 @@ def attestation(subject: Document, statement_bytes: int = 2_400_000) -> Document
         "vnd.docker.reference.type": "attestation-manifest",
     }
     platform = {"architecture": "unknown", "os": "unknown"}
-    return Document(media.OCI_MANIFEST, body, sha256(body), platform, marks, blobs={sha256(config): config})
+    blobs = {sha256(config): config} | ({} if statement is None else {layer.digest: statement})
+    return Document(media.OCI_MANIFEST, body, sha256(body), platform, marks, blobs=blobs)
 
 
 def artifact(artifact_type: str, layers: Iterable[Layer] = (), subject: Document | None = None) -> Document:

@@ -123,43 +123,47 @@ class ImitationRegistry:
 
     def _manifest(self, request: Request, name: str, reference: str) -> Answer:
         now = self.clock()
-        found = self._negotiate(request, name, reference, now)
-        if isinstance(found, Answer):
-            return found
+        held = self._held(name, reference, now)
+        if isinstance(held, Answer):
+            return held
         account = self.gate.account(request)
         source = account or request.address
         counted = request.method == "HEAD" or self.counted.take(source, account, now)
-        quota = self.counted.headers(source, account, now)
+        quota = [VERSION, *self.counted.headers(source, account, now)]
         if not counted:
             return pull_limit_reached(quota)
-        return self._document(request, found, quota)
+        if self.options.etag and request.header(b"if-none-match").strip('"') == held.digest:
+            return Answer(304, [*quota, *self._names(held)])
+        shown = self._negotiate(_accepted(request), held, name, reference)
+        if isinstance(shown, Answer):
+            return shown
+        return Answer(200, [(b"content-type", shown.media_type.encode()), *quota, *self._names(shown)], shown.body)
 
-    def _document(self, request: Request, found: Document, quota: Headers) -> Answer:
-        digest = found.digest.encode()
-        headers = [VERSION, (b"docker-content-digest", digest), *quota]
-        if self.options.etag:
-            headers.append((b"etag", b'"%s"' % digest))
-            if request.header(b"if-none-match").strip('"') == found.digest:
-                return Answer(304, headers)
-        return Answer(200, [(b"content-type", found.media_type.encode()), *headers], found.body)
+    def _names(self, document: Document) -> Headers:
+        digest = document.digest.encode()
+        etag = [(b"etag", b'"%s"' % digest)] if self.options.etag else []
+        return [(b"docker-content-digest", digest), *etag]
 
-    def _negotiate(self, request: Request, name: str, reference: str, now: datetime) -> Document | Answer:
-        """The document to show to a client that accepts what it says, as distribution decides it."""
-        by_digest = ":" in reference
-        found = self.world.document(name, reference) if by_digest else self.world.resolve(name, reference, now)
-        if found is None:
-            detail = {"Name": name, "Revision": reference} if by_digest else {"Tag": reference}
-            return error(404, "MANIFEST_UNKNOWN", "manifest unknown", detail, [VERSION])
-        kind = found.media_type
-        accepted = _accepted(request)
+    def _held(self, name: str, reference: str, now: datetime) -> Document | Answer:
+        if ":" in reference:
+            found = self.world.document(name, reference)
+            detail = {"Name": name, "Revision": reference}
+        else:
+            found = self.world.resolve(name, reference, now)
+            detail = {"Tag": reference}
+        return found or error(404, "MANIFEST_UNKNOWN", "manifest unknown", detail, [VERSION])
+
+    def _negotiate(self, accepted: set[str], held: Document, name: str, reference: str) -> Document | Answer:
+        """The document to show to a client that accepts these types, as distribution decides it."""
+        kind = held.media_type
         if kind in accepted or kind not in media.FOUR:
-            return found
-        if self.options.converts_to_schema1 and not by_digest:
+            return held
+        if self.options.converts_to_schema1 and ":" not in reference:
             return schema1(name, reference)
         if kind in (media.OCI_INDEX, media.OCI_MANIFEST):
             message = f"OCI {'index' if kind == media.OCI_INDEX else 'manifest'} found, but accept header does not"
             return error(404, "MANIFEST_UNKNOWN", f"{message} support it", headers=[VERSION])
-        return _for_old_clients(found, name, reference, accepted) if not by_digest else found
+        return held if ":" in reference else _for_old_clients(held, name, reference, accepted)
 
     def _blob(self, request: Request, name: str, digest: str) -> Answer:
         content = self.world.blob(name, digest)

@@ -58,7 +58,7 @@ async def start(world: World, clock: SettableClock) -> AsyncIterator[Start]:
         async def start_one(options: Options = DISTRIBUTION) -> Served:
             registry = ImitationRegistry(world, clock, options)
             url = await stack.enter_async_context(serve(registry))
-            http = httpx.AsyncClient(base_url=url, timeout=5, headers=ACCEPT)
+            http = httpx.AsyncClient(base_url=url, timeout=5, headers=ACCEPT, trust_env=False)
             return Served(registry, await stack.enter_async_context(http))
 
         yield start_one

@@ -150,7 +150,7 @@ async def test_registries_serve_it(demo: DemoWorld) -> None:
     clock = SettableClock(NOW - timedelta(days=400))
     registry = demo.registries(clock)["docker.io"]
     path = "/v2/library/debian/manifests/bookworm-slim"
-    async with serve(registry) as url, httpx.AsyncClient(base_url=url, headers=ACCEPT) as http:
+    async with serve(registry) as url, httpx.AsyncClient(base_url=url, headers=ACCEPT, trust_env=False) as http:
         query = {"scope": "repository:library/debian:pull"}
         told = (await http.get("/token", params=query)).json()
         headers = {"authorization": f"Bearer {told['token']}"}

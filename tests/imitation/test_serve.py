@@ -25,7 +25,7 @@ async def test_stopping_drops_hanging_requests(world: World, clock: SettableCloc
     registry = ImitationRegistry(world, clock)
     registry.faults.append(Fault("GET", ".", faults.hang()))
     began = time.monotonic()
-    async with httpx.AsyncClient() as http, serve(registry) as url:
+    async with httpx.AsyncClient(trust_env=False) as http, serve(registry) as url:
         with pytest.raises(httpx.ReadTimeout):
             await http.get(f"{url}/v2/", timeout=0.05)
     assert time.monotonic() - began < 2
@@ -39,7 +39,7 @@ async def test_connections_are_kept_alive(world: World, clock: SettableClock) ->
         peers.add(scope["client"])
         await registry(scope, receive, send)
 
-    async with serve(noting_peers) as url, httpx.AsyncClient(base_url=url) as http:
+    async with serve(noting_peers) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
         for _ in range(3):
             await http.head(MANIFEST)
     assert len(peers) == 1
@@ -49,7 +49,7 @@ async def test_clock_control(world: World, clock: SettableClock) -> None:
     """PUT sets the clock; a time without a zone or no time at all is refused."""
     async with (
         serve(with_clock_control(ImitationRegistry(world, clock), clock)) as url,
-        httpx.AsyncClient(base_url=url) as http,
+        httpx.AsyncClient(base_url=url, trust_env=False) as http,
     ):
         later = NOW + timedelta(days=1)
         assert (await http.put("/_imitation/clock", content=later.isoformat())).status_code == 200
@@ -65,7 +65,7 @@ def test_process_serves_each_registry_on_its_port_and_ends() -> None:
         assert set(process.urls) == {"docker.io", "ghcr.io", "quay.io"}
         process.set_clock(NOW)
         for url in process.urls.values():
-            assert httpx.get(f"{url}/_imitation/clock").text == NOW.isoformat()
+            assert httpx.get(f"{url}/_imitation/clock", trust_env=False).text == NOW.isoformat()
     with pytest.raises(ProcessLookupError):
         os.kill(process.pid, 0)
 
