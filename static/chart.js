@@ -1,13 +1,13 @@
 // Reading a step chart: hover, keyboard, pins, and lines to switch off. The arithmetic of `byteAxis` and `path` is that
 // of app/web/charts (scale.py, geometry.py), operation for operation: tests/browser proves it character by character.
-const UNITS = { MB: [["MB", 1e6], ["kB", 1e3]], MiB: [["MiB", 1048576], ["KiB", 1024]] };
+const UNITS = { MB: [["MB", 1e6, 1e5], ["kB", 1e3, 1e3]], MiB: [["MiB", 1048576, 104857.6], ["KiB", 1024, 1024]] };
 const WIDTH = 10000, HEIGHT = 4000, MOST_ROWS = 8, MINUS = "\u2212";
 const grouped = (value, digits) =>
   value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export function bytesText(bytes, unit) {
-  for (const [name, inBytes] of UNITS[unit])
-    if (bytes * 10 >= inBytes) {
+  for (const [name, inBytes, least] of UNITS[unit])
+    if (bytes >= least) {
       const value = bytes / inBytes, digits = value >= 1000 ? 0 : value >= 10 ? 1 : 2, power = 10 ** digits;
       return `${grouped(Math.floor(value * power + 0.5) / power, digits)} ${name}`;
     }

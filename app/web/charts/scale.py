@@ -75,7 +75,7 @@ def time_ticks(start: int, end: int) -> tuple[Tick, ...]:
 
 def _moments(begin: datetime, finish: datetime) -> Sequence[datetime]:
     for days in (1, 2, 7, 14):
-        if (finish - begin).days // days < _MOST_TIME_TICKS:
+        if (finish - begin).days / days <= _MOST_TIME_TICKS:
             return list(_every_days(begin, finish, days))
     months = next(n for n in (1, 2, 3, 6, 12, 24, 60, 120, 1200) if (finish - begin).days / 30.4 / n < _MOST_TIME_TICKS)
     return list(_every_months(begin, finish, months))

@@ -25,8 +25,8 @@ class Unit(StrEnum):
 
 def bytes_text(compressed_bytes: int, unit: Unit = Unit.MB) -> str:
     """ "1,240 MB", "188.4 MB", "2.22 MB", "13.4 kB", "312 B"."""
-    for name, in_bytes in ((unit.value, unit.in_bytes), unit.smaller):
-        if compressed_bytes * 10 >= in_bytes:
+    for name, in_bytes, least in ((unit.value, unit.in_bytes, unit.in_bytes / 10), (*unit.smaller, unit.smaller[1])):
+        if compressed_bytes >= least:
             return f"{_rounded(compressed_bytes / in_bytes)} {name}"
     return f"{compressed_bytes} B"
 
