@@ -139,6 +139,7 @@ class Recorded:
     """What recording one repository's observations did."""
 
     changes: list[Change] = field(default_factory=list)
+    moved: int = 0
     unchanged: int = 0
     failed: int = 0
     gone: int = 0

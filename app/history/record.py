@@ -123,6 +123,7 @@ async def _record_one(now: _Round, tag: Tag, seen: Observation, manifest_ids: Ma
 
 async def _moved(now: _Round, tag: Tag, seen: Moved, manifest_ids: Mapping[str, int]) -> None:
     event = await _sighting(now, tag, seen)
+    now.report.moved += 1
     tag.status, tag.digest, tag.media_type = TagStatus.OK, seen.digest, seen.media_type[:128]
     _answered(now, tag)
     _healthy(tag)

@@ -21,6 +21,7 @@ class Host(Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
     pause_reason: Mapped[str | None] = mapped_column(Text)
+    pulls_paused_until: Mapped[datetime | None] = mapped_column(UtcTime)  # the pull quota is used up; HEADs go on
     quota_limit: Mapped[int | None] = mapped_column()
     quota_remaining: Mapped[int | None] = mapped_column()
     quota_window_seconds: Mapped[int | None] = mapped_column()

@@ -3,10 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
+from app.db import Database
 from app.history.observations import Deferred, Failed, Observation
 from app.history.record import bump_revision
 from app.models import Host
 from app.polling.round import Polling
+from app.registry.politeness import PULL_LIMIT, Politeness, Quota
 
 
 @dataclass(slots=True)
@@ -66,8 +70,22 @@ def _is_failing(host: Host, polling: Polling, last: Failed) -> None:
 
 def _note_state(host: Host, polling: Polling) -> None:
     state = polling.client.host_state(host.name)
-    if state.paused_until is not None and state.paused_until > polling.clock():
+    if state.pause_reason == PULL_LIMIT:
+        host.pulls_paused_until = state.paused_until
+    elif state.paused_until is not None:
         host.paused_until, host.pause_reason = state.paused_until, state.pause_reason
     if state.quota is not None:
         host.quota_limit, host.quota_remaining = state.quota.limit, state.quota.remaining
         host.quota_window_seconds, host.quota_seen_at = state.quota.window_seconds, state.quota.seen_at
+
+
+async def restore_hosts(database: Database, politeness: Politeness) -> None:
+    """Take up the pauses and quotas that an earlier process wrote down."""
+    async with database.reading() as session:
+        for host in await session.scalars(select(Host)):
+            quota = None
+            if host.quota_limit is not None and host.quota_remaining is not None and host.quota_seen_at is not None:
+                quota = Quota(
+                    host.quota_limit, host.quota_remaining, host.quota_window_seconds or 0, None, host.quota_seen_at
+                )
+            politeness.restore(host.name, host.pulls_paused_until, PULL_LIMIT, quota)

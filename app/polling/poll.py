@@ -51,6 +51,19 @@ class Report:
         self.deferred += recorded.deferred
         self.changes += [(repository, change) for change in recorded.changes]
 
+    @classmethod
+    def of(cls, reports: Sequence["Report"]) -> "Report":
+        """Several registries' reports as one."""
+        whole = cls()
+        for one in reports:
+            whole.looked += one.looked
+            whole.unchanged += one.unchanged
+            whole.failed += one.failed
+            whole.gone += one.gone
+            whole.deferred += one.deferred
+            whole.changes += one.changes
+        return whole
+
 
 async def poll_host(
     polling: Polling, host: str, only: Sequence[int] | None = None, progress: Progress | None = None
@@ -62,7 +75,7 @@ async def poll_host(
         outcome = Outcome()
         async with asyncio.TaskGroup() as group:
             for claim in claims:
-                group.create_task(_poll_claim(polling, looking, claim, (report, outcome, progress)))
+                group.create_task(_apart(polling, looking, claim, (report, outcome, progress)))
         if not await remember_host(polling, host, outcome):
             break
     return report
@@ -71,6 +84,16 @@ async def poll_host(
 async def _claim(polling: Polling, host: str, only: Sequence[int] | None) -> list[Claim]:
     async with polling.database.writing() as session:
         return await claim_tags(session, host, polling.owner, polling.clock(), only)
+
+
+async def _apart(
+    polling: Polling, looking: Looking, claim: Claim, into: tuple[Report, Outcome, Progress | None]
+) -> None:
+    """One repository; should recording fail, its tags come up again when their lease ends, and the others go on."""
+    try:
+        await _poll_claim(polling, looking, claim, into)
+    except Exception:  # logged with its cause; a database that is away ends the round at the next claim
+        log.exception("polling %s failed", claim.repository)
 
 
 async def _poll_claim(

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("paused_until", UTC_TIME, nullable=True),
         sa.Column("pause_reason", sa.Text(), nullable=True),
+        sa.Column("pulls_paused_until", UTC_TIME, nullable=True),
         sa.Column("quota_limit", sa.Integer(), nullable=True),
         sa.Column("quota_remaining", sa.Integer(), nullable=True),
         sa.Column("quota_window_seconds", sa.Integer(), nullable=True),

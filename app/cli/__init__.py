@@ -1,0 +1,59 @@
+"""`tarewatch ...`: the command line. Exit codes: 0 done, 1 a finding, 2 wrong usage or failure."""
+
+import sys
+
+import click
+import typer
+
+from app import __version__
+from app.cli import demo, poll, serve, watch
+from app.db import DatabaseUnusable
+from app.registry.access import RegistriesFileInvalid
+from app.settings import SettingsInvalid
+from app.watchlist import UnknownWatch, WatchExists, WatchInvalid
+
+EXPECTED = (DatabaseUnusable, RegistriesFileInvalid, SettingsInvalid, UnknownWatch, WatchExists, WatchInvalid)
+
+app = typer.Typer(
+    help="Watches what container base images weigh.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(serve.serve)
+app.command()(serve.worker)
+app.command()(serve.migrate)
+app.command()(demo.demo)
+app.command()(poll.poll)
+app.add_typer(watch.app, name="watch")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tarewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+) -> None:
+    """Watches what container base images weigh."""
+
+
+def main() -> None:
+    """Run the command line; what can be expected to go wrong is one line and exit code 2."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except EXPECTED as error:
+        _fail(str(error))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+
+
+def _fail(message: str) -> None:
+    print(f"tarewatch: {message}", file=sys.stderr)  # noqa: T201 - a command's output
+    sys.exit(2)

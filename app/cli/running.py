@@ -1,0 +1,86 @@
+"""What the commands share: the event loop, settings, the database, the means of polling."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+
+from app import __version__
+from app.db import Database, open_database, parse_url
+from app.history.schedule import Schedule
+from app.polling.hosts import restore_hosts
+from app.polling.round import Polling
+from app.registry.access import RegistryAccess, load_registries
+from app.registry.client import open_client
+from app.registry.docker_config import docker_credentials
+from app.registry.politeness import Politeness
+from app.schema import require_current, upgrade
+from app.settings import Settings
+
+_T = TypeVar("_T")
+
+
+def run(main: Coroutine[Any, Any, _T]) -> _T:
+    """The result of a coroutine, run on the fast event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def ready_database(settings: Settings, *, migrate: bool | None = None) -> Database:
+    """The database, its schema this program's: an SQLite file is migrated by itself, a PostgreSQL must have been."""
+    url = settings.database_url.get_secret_value()
+    if parse_url(url).drivername.startswith("sqlite") if migrate is None else migrate:
+        upgrade(url)
+    else:
+        require_current(url)
+    return open_database(url)
+
+
+@asynccontextmanager
+async def polling_with(
+    settings: Settings, database: Database, registries: Mapping[str, RegistryAccess] | None = None
+) -> AsyncIterator[Polling]:
+    """The means of polling, as the settings describe them; connections are closed at the end."""
+    if registries is None:
+        registries = load_registries(settings.registries) if settings.registries else {}
+    politeness = Politeness()
+    await restore_hosts(database, politeness)
+    async with open_client(
+        registries,
+        user_agent=user_agent(settings),
+        politeness=politeness,
+        credentials=docker_credentials(docker_config_path(settings)),
+    ) as client:
+        yield Polling(
+            database,
+            client,
+            owner_name(),
+            Schedule(settings.poll_interval),
+            pull_reserve=settings.pull_reserve,
+            tags_per_watch=settings.max_tags_per_watch,
+        )
+
+
+def user_agent(settings: Settings) -> str:
+    """Who we are, for the operators of registries."""
+    where = f"; +{settings.public_url}" if settings.public_url else ""
+    return f"Tarewatch/{__version__} (container image size history{where})"
+
+
+def docker_config_path(settings: Settings) -> Path:
+    """Docker's config.json: from the settings, $DOCKER_CONFIG, or the home folder."""
+    if settings.docker_config is not None:
+        return settings.docker_config
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
+
+
+def owner_name() -> str:
+    """A name for this process in leases and heartbeats: host, process, and something that never repeats."""
+    return f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,0 +1,182 @@
+"""`tarewatch serve`, `worker`, `migrate`: the long-running processes and what goes before them."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+
+from app.cli.running import polling_with, ready_database, run
+from app.db import Database, DatabaseUnusable
+from app.main import create_app
+from app.polling.round import utc_now
+from app.registry.access import RegistryAccess
+from app.schema import upgrade
+from app.secret_files import ADMIN_TOKEN_FILE, with_secrets
+from app.settings import Settings, load_settings
+from app.watchlist import add_default_watches
+from app.worker import working
+
+console = Console(stderr=True, highlight=False)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: it raises them again when it is done, before we could tidy up."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers alone."""
+        yield
+
+
+def serve(
+    with_worker: bool = typer.Option(True, "--worker/--no-worker", help="Poll in this process too."),
+    migrate: bool | None = typer.Option(
+        None, "--migrate/--no-migrate", help="Migrate the database first. Default: an SQLite file yes, PostgreSQL no."
+    ),
+    host: str | None = typer.Option(None, help="Listen on this address. Default: TAREWATCH_HOST."),
+    port: int | None = typer.Option(None, min=0, max=65535, help="Listen on this port. Default: TAREWATCH_PORT."),
+) -> None:
+    """Serve the pages and the API, and poll."""
+    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = load_settings(**overrides)
+    configure_logging(settings)
+    with listening(settings) as listener:
+        database = ready_database(settings, migrate=migrate)
+        run(serve_on(listener, with_secrets(settings), database, with_worker=with_worker))
+
+
+def worker() -> None:
+    """Poll only; another process serves the pages."""
+    settings = load_settings()
+    configure_logging(settings)
+    database = ready_database(settings)
+    console.print("Tarewatch's worker is polling (Ctrl+C stops it)")
+    run(_work(settings, database))
+
+
+def migrate() -> None:
+    """Bring the database's schema to this version."""
+    settings = load_settings()
+    before, after = upgrade(settings.database_url.get_secret_value())
+    console.print(
+        f"database schema: {after}, nothing to do"
+        if before == after
+        else f"database schema: {before or 'empty'} -> {after}"
+    )
+
+
+async def serve_on(
+    listener: socket.socket,
+    settings: Settings,
+    database: Database,
+    *,
+    with_worker: bool,
+    registries: Mapping[str, RegistryAccess] | None = None,
+) -> None:
+    """Serve on a bound socket until a signal comes; then finish requests, give back leases, close the database."""
+    app = create_app(settings, database)
+    server = Server(_uvicorn_config(app, settings))
+    try:
+        await _ensure_watches(settings, database)
+        async with _maybe_working(settings, database, with_worker, registries):
+            with signals(lambda: setattr(server, "should_exit", True)):
+                announce(listener, settings)
+                await server.serve(sockets=[listener])
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _maybe_working(
+    settings: Settings, database: Database, wanted: bool, registries: Mapping[str, RegistryAccess] | None
+) -> AsyncIterator[None]:
+    if not wanted:
+        yield
+        return
+    async with polling_with(settings, database, registries) as polling, working(polling):
+        yield
+
+
+async def _work(settings: Settings, database: Database) -> None:
+    stop = asyncio.Event()
+    try:
+        await _ensure_watches(settings, database)
+        async with polling_with(settings, database) as polling, working(polling):
+            with signals(stop.set):
+                await stop.wait()
+    finally:
+        await database.close()
+
+
+async def _ensure_watches(settings: Settings, database: Database) -> None:
+    if settings.default_watches == "on" and not settings.demo:
+        async with database.writing() as session:
+            await add_default_watches(session, utc_now())
+
+
+@contextmanager
+def signals(stop: object) -> Iterator[None]:
+    """Call `stop` on SIGINT or SIGTERM instead of dying at once."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=5,
+        http="httptools",
+        ws="none",
+    )
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """A socket bound to the settings' address, before anything else is touched."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.create_server((settings.host, settings.port), family=family, backlog=2048) as listener:
+            yield listener
+    except OSError as error:
+        if error.filename is not None or isinstance(error, ConnectionError):
+            raise
+        where = f"{settings.host}:{settings.port}"
+        raise DatabaseUnusable(
+            f"cannot listen on {where}: {error.strerror}; choose another with --port or --host"
+        ) from None
+
+
+def announce(listener: socket.socket, settings: Settings) -> None:
+    """Say where the pages are."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    console.print(f"Tarewatch is at http://{shown}:{port} (Ctrl+C stops it)")
+    if not settings.demo:
+        console.print(f"The admin token is in {settings.data_dir / ADMIN_TOKEN_FILE}", style="dim")
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log to stderr; libraries that log URLs stay quiet, since URLs can hold secrets."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    for name in ("httpx", "httpcore", "apscheduler", "uvicorn.access", "aiosqlite", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,150 @@
+"""`tarewatch watch ...`: what is watched."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.running import ready_database, run
+from app.db import Database
+from app.polling.round import utc_now
+from app.settings import load_settings
+from app.watchlist import WatchInfo, WatchSpec, add_watch, find_watch, list_watches, remove_watch, set_paused
+
+_T = TypeVar("_T")
+
+app = typer.Typer(help="What is watched: add, list, pause, resume, remove.", no_args_is_help=True)
+console = Console(highlight=False)
+
+Images = Annotated[
+    list[str], typer.Argument(help='Images with a tag or a pattern: "debian:bookworm-slim" "alpine:3.2*"')
+]
+Watches = Annotated[list[str], typer.Argument(help="Watches: their id, or image:tag as listed.")]
+
+
+@app.command()
+def add(
+    images: Images,
+    platform: Annotated[
+        list[str] | None, typer.Option(help="Only this platform; may be repeated. Default: all.")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="How often to look: 30m, 6h, 1d.")] = None,
+) -> None:
+    """Watch images. All of them, or none if one is wrong."""
+    specs = [WatchSpec.parse(image, platform, interval) for image in images]
+
+    async def main(database: Database) -> None:
+        async with database.writing() as session:
+            for spec in specs:
+                await add_watch(session, spec, origin="cli", now=utc_now())
+
+    _with_database(main)
+    for spec in specs:
+        console.print(f"watching {spec}", markup=False)
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+    """List the watches."""
+
+    async def main(database: Database) -> tuple[WatchInfo, ...]:
+        async with database.reading() as session:
+            return await list_watches(session)
+
+    watches = _with_database(main)
+    if as_json:
+        typer.echo(json.dumps([_as_json(watch) for watch in watches], indent=2))
+    else:
+        console.print(_table(watches) if watches else "nothing is watched; `tarewatch watch add debian:bookworm-slim`")
+
+
+@app.command()
+def remove(watches: Watches) -> None:
+    """Stop watching. What was recorded stays."""
+
+    async def main(database: Database) -> list[WatchSpec]:
+        async with database.writing() as session:
+            ids = [await find_watch(session, text) for text in watches]
+            return [await remove_watch(session, watch_id, utc_now()) for watch_id in dict.fromkeys(ids)]
+
+    for spec in _with_database(main):
+        console.print(f"no longer watching {spec}", markup=False)
+
+
+@app.command()
+def pause(watches: Watches) -> None:
+    """Stop looking, until resumed."""
+    for spec in _set_paused(watches, paused=True):
+        console.print(f"paused {spec}", markup=False)
+
+
+@app.command()
+def resume(watches: Watches) -> None:
+    """Look again."""
+    for spec in _set_paused(watches, paused=False):
+        console.print(f"resumed {spec}", markup=False)
+
+
+def _set_paused(watches: list[str], *, paused: bool) -> list[WatchSpec]:
+    async def main(database: Database) -> list[WatchSpec]:
+        async with database.writing() as session:
+            ids = [await find_watch(session, text) for text in watches]
+            return [await set_paused(session, watch_id, paused, utc_now()) for watch_id in dict.fromkeys(ids)]
+
+    return _with_database(main)
+
+
+def _with_database(main: Callable[[Database], Coroutine[Any, Any, _T]]) -> _T:
+    database = ready_database(load_settings())
+
+    async def opened() -> _T:
+        try:
+            return await main(database)
+        finally:
+            await database.close()
+
+    return run(opened())
+
+
+def _as_json(watch: WatchInfo) -> dict[str, object]:
+    interval = watch.spec.interval
+    return {
+        "id": watch.id,
+        "image": str(watch.spec),
+        "platforms": watch.spec.platforms,
+        "interval_seconds": int(interval.total_seconds()) if interval else None,
+        "paused": watch.paused,
+        "origin": watch.origin,
+        "tags": watch.tags,
+        "matched_tags": watch.matched_tags,
+        "truncated": watch.truncated,
+        "expand_error": watch.expand_error,
+    }
+
+
+def _table(watches: tuple[WatchInfo, ...]) -> Table:
+    table = Table("id", "image", "platforms", "interval", "tags", "state", box=None)
+    for watch in watches:
+        table.add_row(
+            str(watch.id),
+            Text(str(watch.spec)),
+            " ".join(watch.spec.platforms or ("all",)),
+            str(watch.spec.interval or "default"),
+            str(watch.tags),
+            Text(_state(watch)),
+        )
+    return table
+
+
+def _state(watch: WatchInfo) -> str:
+    if watch.paused:
+        return "paused"
+    if watch.expand_error:
+        return f"could not list tags: {watch.expand_error}"
+    if watch.truncated:
+        return f"{watch.matched_tags} tags match, more than the cap: narrow the pattern or raise the cap"
+    return "active"
