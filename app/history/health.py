@@ -159,7 +159,7 @@ def _queue(now: datetime) -> Any:
 
 async def _counts(session: AsyncSession) -> Counts:
     states = await session.execute(select(Tag.status, func.count()).where(Tag.watched).group_by(Tag.status))
-    by_status = dict(states.tuples().all())
+    by_status = dict(states.all())
     repositories = select(func.count(func.distinct(Tag.repository_id))).where(Tag.watched)
     series = select(func.count()).select_from(Series).where(Series.dropped_at.is_(None))
     return Counts(

@@ -68,53 +68,64 @@ async def add_tag(session: AsyncSession, image: str, at: datetime, **columns: ob
 async def add_series(session: AsyncSession, tag: Tag, platform: str, changes: Changes, *, layers: int = 3) -> Series:
     """A series whose builds came into force at these times with these bytes (None: not measured yet)."""
     series = Series(tag_id=tag.id, platform=platform, first_seen_at=changes[0][0])
-    session.add(series)
-    await session.flush()
-    for number, (at, amount) in enumerate(changes):
-        kind = TagEventKind.MOVED if number else TagEventKind.SEEN
-        event = TagEvent(tag_id=tag.id, at=at, kind=kind, digest=digest_of(f"index {tag.id} {at}"))
-        manifest = await add_manifest(session, f"{tag.id} {platform} {number}", at, amount, layers=layers)
-        session.add(event)
-        await session.flush()
-        build = Build(
-            series_id=series.id,
-            manifest_id=manifest.id,
-            first_seen_at=at,
-            origin=Origin.POLL,
-            tag_event_id=event.id,
+    events = [
+        TagEvent(
+            tag_id=tag.id,
+            at=at,
+            kind=TagEventKind.MOVED if number else TagEventKind.SEEN,
+            digest=digest_of(f"index {tag.id} {at}"),
         )
-        session.add(build)
-        await session.flush()
-        series.latest_build_id = build.id
+        for number, (at, _) in enumerate(changes)
+    ]
+    session.add_all([series, *events])
+    labelled = [(f"{tag.id} {platform} {number}", at, amount) for number, (at, amount) in enumerate(changes)]
+    manifests = await add_manifests(session, labelled, layers=layers)
+    builds = [
+        Build(series_id=series.id, manifest_id=manifest.id, first_seen_at=at, origin=Origin.POLL, tag_event_id=event.id)
+        for (at, _), manifest, event in zip(changes, manifests, events, strict=True)
+    ]
+    session.add_all(builds)
+    await session.flush()
+    series.latest_build_id = builds[-1].id
+    await session.flush()
     return series
 
 
-async def add_manifest(session: AsyncSession, label: str, at: datetime, amount: int | None, *, layers: int) -> Manifest:
-    """A platform manifest of this many compressed bytes in so many layers; None leaves it unmeasured."""
-    manifest = Manifest(digest=digest_of(f"manifest {label}"), media_type=OCI_MANIFEST)
-    session.add(manifest)
+async def add_manifests(
+    session: AsyncSession, labelled: Sequence[tuple[str, datetime, int | None]], *, layers: int
+) -> list[Manifest]:
+    """Platform manifests of (label, time, compressed bytes) in so many layers; None bytes leave one unmeasured."""
+    manifests = [_manifest(label, at, amount, layers) for label, at, amount in labelled]
+    parts = [
+        (manifest, position, part, Layer(digest=digest_of(f"layer {manifest.digest} {position}")))
+        for manifest in manifests
+        if manifest.compressed_bytes is not None
+        for position, part in enumerate(_parts(manifest.compressed_bytes, layers))
+    ]
+    session.add_all([*manifests, *(layer for *_, layer in parts)])
+    steps = [await _step(session, position) for position in range(layers)]
     await session.flush()
-    if amount is None:
-        return manifest
-    manifest.config_digest = digest_of(f"config {label}")
-    manifest.created_at = manifest.fetched_at = at
-    manifest.compressed_bytes, manifest.layer_count = amount, layers
-    for position, part in enumerate(_parts(amount, layers)):
-        layer = Layer(digest=digest_of(f"layer {label} {position}"))
-        session.add(layer)
-        await session.flush()
-        step = await _step(session, position)
-        session.add(
-            ManifestLayer(
-                manifest_id=manifest.id,
-                position=position,
-                layer_id=layer.id,
-                compressed_bytes=part,
-                media_type=OCI_LAYER,
-                build_step_id=step.id if step else None,
-            )
+    session.add_all(
+        ManifestLayer(
+            manifest_id=manifest.id,
+            position=position,
+            layer_id=layer.id,
+            compressed_bytes=part,
+            media_type=OCI_LAYER,
+            build_step_id=steps[position],
         )
+        for manifest, position, part, layer in parts
+    )
     await session.flush()
+    return manifests
+
+
+def _manifest(label: str, at: datetime, amount: int | None, layers: int) -> Manifest:
+    manifest = Manifest(digest=digest_of(f"manifest {label}"), media_type=OCI_MANIFEST)
+    if amount is not None:
+        manifest.config_digest = digest_of(f"config {label}")
+        manifest.created_at = manifest.fetched_at = at
+        manifest.compressed_bytes, manifest.layer_count = amount, layers
     return manifest
 
 
@@ -123,7 +134,7 @@ def _parts(amount: int, count: int) -> list[int]:
     return [amount - small * (count - 1)] + [small] * (count - 1)
 
 
-async def _step(session: AsyncSession, position: int) -> BuildStep | None:
+async def _step(session: AsyncSession, position: int) -> int | None:
     text = ["#(nop) ADD file:rootfs.tar.xz in /", HOSTILE_STEP, None][position % 3]
     if text is None:
         return None
@@ -133,7 +144,7 @@ async def _step(session: AsyncSession, position: int) -> BuildStep | None:
         step = BuildStep(sha256=sha256, text=text)
         session.add(step)
         await session.flush()
-    return step
+    return step.id
 
 
 async def bump_revision(session: AsyncSession) -> None:
@@ -216,7 +227,7 @@ async def _waits(session: AsyncSession, tag: Tag, now: datetime) -> None:
     """The tag moved an hour ago on linux/amd64; its bytes wait for quota."""
     at = now - timedelta(hours=1)
     event = TagEvent(tag_id=tag.id, at=at, kind=TagEventKind.MOVED, digest=digest_of("pending index"))
-    manifest = await add_manifest(session, "pending", at, None, layers=0)
+    (manifest,) = await add_manifests(session, [("pending", at, None)], layers=0)
     found = await session.scalars(select(Series).where(Series.tag_id == tag.id, Series.platform == "linux/amd64"))
     series = found.one()
     session.add(event)
