@@ -91,17 +91,18 @@ class RealRegistry:
         """By digest of each image behind the reference: the sum of its layers, all numbers told by skopeo."""
         told = self.inspect_raw(reference)
         if "manifests" not in told:
-            digest = skopeo(
-                "inspect", "--tls-verify=false", "--format={{.Digest}}", f"docker://{self.host}/{reference}"
-            )
-            return {digest.strip(): sum(layer["size"] for layer in told["layers"])}
-        repository = reference.partition("@")[0].rpartition(":")[0]
+            return {self.digest(reference): sum(layer["size"] for layer in told["layers"])}
+        repository = reference.partition("@")[0].rpartition(":")[0] or reference.partition("@")[0]
+        images = (child for child in told["manifests"] if child.get("platform", {}).get("os") != "unknown")
         sums: dict[str, int] = {}
-        for child in told["manifests"]:
-            if child.get("platform", {}).get("os") != "unknown":
-                image = self.inspect_raw(f"{repository}@{child['digest']}")
-                sums[child["digest"]] = sum(layer["size"] for layer in image["layers"])
+        for child in images:
+            sums |= self.compressed_bytes(f"{repository}@{child['digest']}")
         return sums
+
+    def digest(self, reference: str) -> str:
+        """The digest that skopeo computes of the document behind a reference to one image."""
+        where = f"docker://{self.host}/{reference}"
+        return skopeo("inspect", "--tls-verify=false", "--format={{.Digest}}", where).strip()
 
 
 def _write(path: Path, content: bytes) -> None:
