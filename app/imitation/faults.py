@@ -47,7 +47,9 @@ class Exchange:
 
     @property
     def closing(self) -> bool:
-        return self.transport.is_closing()
+        """Whether the client has gone; unknown, so False, when not served by `serve`."""
+        transport = self.request.scope.get("state", {}).get("transport")
+        return transport is not None and transport.is_closing()
 
     async def gone(self) -> None:
         """Return once the connection is closed, by either side."""

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from ssl import SSLContext
+from typing import Any, cast
 from urllib.request import ProxyHandler, build_opener
 from urllib.request import Request as HttpRequest
 
@@ -16,7 +17,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.imitation.wire import Receive, Scope, Send, text_answer
+from app.imitation.wire import Answer, App, Receive, Scope, Send, text_answer
 
 CLOCK_PATH = "/_imitation/clock"
 
@@ -44,15 +45,15 @@ class _Protocol(HttpToolsProtocol):
 
 
 @asynccontextmanager
-async def serve(app: Any, port: int = 0) -> AsyncIterator[str]:
+async def serve(app: App, port: int = 0, tls: SSLContext | None = None) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback at once; gives its URL. Leaving drops every connection."""
-    config = Config(app, log_config=None, lifespan="off", ws="none", timeout_keep_alive=75)
+    config = Config(cast("Any", app), log_config=None, lifespan="off", ws="none", timeout_keep_alive=75)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Protocol(config, state, {}), "127.0.0.1", port)
+    server = await loop.create_server(lambda: _Protocol(config, state, {}), "127.0.0.1", port, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         await _drop(state)
@@ -68,7 +69,7 @@ async def _drop(state: ServerState) -> None:
     await asyncio.gather(*state.tasks, return_exceptions=True)
 
 
-def with_clock_control(app: Any, clock: SettableClock) -> Any:
+def with_clock_control(app: App, clock: SettableClock) -> App:
     """The application, and `PUT /_imitation/clock` with an ISO time as its body to set `clock`."""
 
     async def controlled(scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +85,7 @@ def with_clock_control(app: Any, clock: SettableClock) -> Any:
     return controlled
 
 
-def _set_clock(clock: SettableClock, body: bytes) -> Any:
+def _set_clock(clock: SettableClock, body: bytes) -> Answer:
     try:
         now = datetime.fromisoformat(body.decode())
     except ValueError:
@@ -95,7 +96,7 @@ def _set_clock(clock: SettableClock, body: bytes) -> Any:
     return text_answer(200, clock.now.isoformat())
 
 
-async def serve_until_stdin_ends(apps: Mapping[str, Any]) -> None:
+async def serve_until_stdin_ends(apps: Mapping[str, App]) -> None:
     """Serve each application on a port of its own, print `{name: url}` on one line, end with whoever started it."""
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -13,11 +14,13 @@ import pytest
 
 from app.imitation import faults
 from app.imitation.faults import Fault
+from app.imitation.options import HUB
 from app.imitation.registry import ImitationRegistry
 from app.imitation.serve import SettableClock, serve, start_process, with_clock_control
 from app.imitation.wire import Receive, Scope, Send
 from app.imitation.world import World
 from tests.imitation.conftest import MANIFEST, NOW
+from tests.requirements import need_program
 
 
 async def test_stopping_drops_hanging_requests(world: World, clock: SettableClock) -> None:
@@ -43,6 +46,31 @@ async def test_connections_are_kept_alive(world: World, clock: SettableClock) ->
         for _ in range(3):
             await http.head(MANIFEST)
     assert len(peers) == 1
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a server with a certificate for 127.0.0.1, and of a client that trusts it."""
+    need_program("openssl")
+    key, certificate = str(tmp_path / "key.pem"), str(tmp_path / "certificate.pem")
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", *subject, "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate, key)
+    return server, ssl.create_default_context(cafile=certificate)
+
+
+async def test_https(world: World, clock: SettableClock, tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """Served over TLS, the challenge sends for the token by https too."""
+    server, client = tls
+    async with (
+        serve(ImitationRegistry(world, clock, HUB), tls=server) as url,
+        httpx.AsyncClient(base_url=url, verify=client, trust_env=False) as http,
+    ):
+        answer = await http.get("/v2/")
+    assert url.startswith("https://")
+    assert f'realm="{url}/token"' in answer.headers["www-authenticate"]
 
 
 async def test_clock_control(world: World, clock: SettableClock) -> None:

@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from app.imitation import media
-from tests.real_registry.conftest import KINDS
 from tests.real_registry.running import RealRegistry
 
 pytestmark = [pytest.mark.real_registry, pytest.mark.xdist_group("real_registry")]
@@ -47,8 +46,3 @@ def test_500_tags(real_registry: RealRegistry, five_hundred_tags: list[str]) -> 
         head: httpx.Response = real_registry.http.head(f"/v2/{repository}/manifests/{tag}")
         digests.add(head.headers["docker-content-digest"])
     assert len(digests) == 500
-
-
-def test_every_kind_is_listed() -> None:
-    """KINDS is what other tests are parametrised by."""
-    assert len(set(KINDS)) == 7
