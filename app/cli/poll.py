@@ -76,7 +76,7 @@ async def _failures(database: Database, ids: list[int]) -> list[tuple[str, str]]
     async with database.reading() as session:
         rows = await session.execute(select(Tag.id, Tag.error_message).where(Tag.error_message.is_not(None)))
         wanted = set(ids)
-        causes = Counter(message or "" for tag_id, message in rows.tuples() if tag_id in wanted)
+        causes = Counter(message or "" for tag_id, message in rows if tag_id in wanted)
     return [(f"{count} tag{'s' if count > 1 else ''}", message) for message, count in causes.most_common(20)]
 
 

@@ -34,7 +34,7 @@ async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: 
     found: dict[str, int] = {}
     for start in range(0, len(wanted), _CHUNK):
         rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + _CHUNK])))
-        found.update(dict(rows.tuples().all()))
+        found.update(dict(rows.all()))
     return found
 
 

@@ -50,17 +50,17 @@ async def record(
     a repetition after a crash, finds the digest known, and adds no event and no build.
     """
     now = _Round(session, at, schedule)
-    await _unchanged(now, [seen for seen in observations if isinstance(seen, Unchanged)])
+    unchanged = [seen for seen in observations if isinstance(seen, Unchanged)]
     others = [seen for seen in observations if not isinstance(seen, Unchanged)]
-    if others:
-        tags = await _lock(session, [seen.target.tag_id for seen in others])
-        manifest_ids = await remember(session, [seen for seen in others if isinstance(seen, Moved)], at)
-        for seen in others:
-            if (tag := tags.get(seen.target.tag_id)) is not None:
-                await _record_one(now, tag, seen, manifest_ids)
-        await session.flush()
-    if others or any(seen.target.status != TagStatus.OK for seen in observations):
-        await bump_revision(session)
+    tags = await _lock(session, [seen.target.tag_id for seen in others])
+    manifest_ids = await remember(session, [seen for seen in others if isinstance(seen, Moved)], at)
+    for seen in others:
+        if (tag := tags.get(seen.target.tag_id)) is not None:
+            await _record_one(now, tag, seen, manifest_ids)
+    await session.flush()
+    await record_unchanged(session, unchanged, at, schedule)
+    now.report.unchanged = len(unchanged)
+    await bump_revision(session)
     return now.report
 
 
@@ -69,25 +69,24 @@ async def bump_revision(session: AsyncSession) -> None:
     await session.execute(update(Revision).values(number=Revision.number + 1))
 
 
-async def _unchanged(now: _Round, seen: Sequence[Unchanged]) -> None:
-    """The common case: one UPDATE, for all tags with the same interval."""
+async def record_unchanged(session: AsyncSession, seen: Sequence[Unchanged], at: datetime, schedule: Schedule) -> None:
+    """The common case, for tags of one repository: one UPDATE for all with the same interval."""
     groups: defaultdict[int | None, list[int]] = defaultdict(list)
     for one in seen:
         groups[one.target.interval_seconds].append(one.target.tag_id)
     for interval_seconds, tag_ids in groups.items():
-        await now.session.execute(
+        await session.execute(
             update(Tag)
             .where(Tag.id.in_(tag_ids))
             .values(
                 status=TagStatus.OK,
-                checked_at=now.at,
-                next_check_at=now.at + now.schedule.regular(interval_seconds),
+                checked_at=at,
+                next_check_at=at + schedule.regular(interval_seconds),
                 **_HEALTHY,
                 **_RELEASED,
             )
             .execution_options(synchronize_session=False)
         )
-    now.report.unchanged += len(seen)
 
 
 async def _lock(session: AsyncSession, tag_ids: Sequence[int]) -> dict[int, Tag]:

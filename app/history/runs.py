@@ -62,7 +62,7 @@ async def _latest_runs(session: AsyncSession, series: Iterable[Series]) -> dict[
         .join(Manifest, Manifest.id == Build.manifest_id)
         .where(Build.id.in_(ids))
     )
-    return {row[0]: _Run(row[1], row[2], row[3], row[4]) for row in rows.tuples()}
+    return {row[0]: _Run(row[1], row[2], row[3], row[4]) for row in rows}
 
 
 async def _new_series(session: AsyncSession, sight: Sight, platform: str, first_sight: bool) -> Series:

@@ -59,7 +59,7 @@ async def claim_tags(
         .returning(Tag.repository_id, Tag.id, Tag.name, Tag.digest, Tag.status, Tag.platforms, Tag.interval_seconds)
         .execution_options(synchronize_session=False)
     )
-    return await _by_repository(session, [row.tuple() for row in rows])
+    return await _by_repository(session, rows.all())
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:

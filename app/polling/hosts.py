@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.history.observations import Deferred, Failed, Observation
-from app.history.record import bump_revision
 from app.models import Host
 from app.polling.round import Polling
 from app.registry.politeness import PULL_LIMIT, Politeness, Quota
@@ -34,21 +34,18 @@ class Outcome:
                 self.answered += 1
 
 
-async def remember_host(polling: Polling, name: str, outcome: Outcome) -> bool:
-    """Write down the registry's health, quota and pause; False if it is of no use to ask it more now."""
-    async with polling.database.writing() as session:
-        host = await session.get(Host, name, with_for_update=True)
-        if host is None:
-            host = Host(name=name, failures=0)
-            session.add(host)
-        if outcome.answered:
-            _is_well(host, polling)
-        elif outcome.last is not None:
-            _is_failing(host, polling, outcome.last)
-        _note_state(host, polling)
-        await session.flush()
-        await bump_revision(session)
-    return outcome.answered > 0
+async def remember_host(session: AsyncSession, polling: Polling, name: str, outcome: Outcome) -> None:
+    """Write down the registry's health, quota and pause."""
+    host = await session.get(Host, name, with_for_update=True)
+    if host is None:
+        host = Host(name=name, failures=0)
+        session.add(host)
+    if outcome.answered:
+        _is_well(host, polling)
+    elif outcome.last is not None:
+        _is_failing(host, polling, outcome.last)
+    _note_state(host, polling)
+    await session.flush()
 
 
 def _is_well(host: Host, polling: Polling) -> None:

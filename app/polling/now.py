@@ -39,7 +39,7 @@ async def _watched(polling: Polling, repository: RepositoryName | None) -> Seque
     if repository is not None:
         query = query.where(Repository.host == repository.registry, Repository.path == repository.path)
     async with polling.database.reading() as session:
-        return [row.tuple() for row in await session.execute(query)]
+        return (await session.execute(query)).all()
 
 
 async def poll_now(polling: Polling, tags: dict[str, list[int]], progress: Progress | None = None) -> Report:

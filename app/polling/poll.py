@@ -16,17 +16,19 @@ from app.history.observations import (
     Target,
     Unchanged,
 )
-from app.history.record import record
+from app.history.record import bump_revision, record, record_unchanged
 from app.models import TagStatus
-from app.polling.claim import Claim, claim_tags
+from app.polling.claim import TAGS_PER_CLAIM, Claim, claim_tags
 from app.polling.hosts import Outcome, remember_host
 from app.polling.look import Looking, look_into, looking_at
 from app.polling.round import Polling
+from app.registry.client import Head
 from app.registry.errors import HostPaused, NotFound, NotReached, RateLimited, RegistryError, ServerError
 from app.registry.reference import Repository
 
 log = logging.getLogger(__name__)
 _SHORT_PAUSE = 60.0
+_SILENT_TAGS = 2
 
 Progress = Callable[[Repository, Recorded], None]
 
@@ -65,18 +67,28 @@ class Report:
         return whole
 
 
+@dataclass(slots=True)
+class _Round:
+    """Up to 500 tags of one registry, and what came of them; unchanged ones are written down together, at the end."""
+
+    polling: Polling
+    looking: Looking
+    report: Report
+    progress: Progress | None
+    outcome: Outcome = field(default_factory=Outcome)
+    unchanged: list[list[Unchanged]] = field(default_factory=list)
+
+
 async def poll_host(
     polling: Polling, host: str, only: Sequence[int] | None = None, progress: Progress | None = None
 ) -> Report:
     """Look at every due tag of one registry, once; repositories side by side, sharing the registry's slots."""
-    report = Report()
-    looking = looking_at(polling, host)
+    report, looking = Report(), looking_at(polling, host)
     while claims := await _claim(polling, host, only):
-        outcome = Outcome()
-        async with asyncio.TaskGroup() as group:
-            for claim in claims:
-                group.create_task(_apart(polling, looking, claim, (report, outcome, progress)))
-        if not await remember_host(polling, host, outcome):
+        now = _Round(polling, looking, report, progress)
+        await asyncio.gather(*(_apart(now, claim) for claim in claims))
+        await _finish(now, host)
+        if not now.outcome.answered or sum(len(claim.targets) for claim in claims) < TAGS_PER_CLAIM:
             break
     return report
 
@@ -86,34 +98,64 @@ async def _claim(polling: Polling, host: str, only: Sequence[int] | None) -> lis
         return await claim_tags(session, host, polling.owner, polling.clock(), only)
 
 
-async def _apart(
-    polling: Polling, looking: Looking, claim: Claim, into: tuple[Report, Outcome, Progress | None]
-) -> None:
+async def _apart(now: _Round, claim: Claim) -> None:
     """One repository; should recording fail, its tags come up again when their lease ends, and the others go on."""
     try:
-        await _poll_claim(polling, looking, claim, into)
-    except Exception:  # logged with its cause; a database that is away ends the round at the next claim
+        await _poll_claim(now, claim)
+    except Exception:  # logged with its cause; a database that is away ends the round at its end
         log.exception("polling %s failed", claim.repository)
 
 
-async def _poll_claim(
-    polling: Polling, looking: Looking, claim: Claim, into: tuple[Report, Outcome, Progress | None]
-) -> None:
-    report, outcome, progress = into
-    at = polling.clock()
-    observations = await asyncio.gather(*(observe(looking, claim.repository, one) for one in claim.targets))
-    async with polling.database.writing() as session:
-        recorded = await record(session, observations, at, polling.schedule)
-    report.add(claim.repository, recorded, len(observations))
-    outcome.add(observations)
-    if progress is not None:
-        progress(claim.repository, recorded)
+async def _poll_claim(now: _Round, claim: Claim) -> None:
+    at, circuit = now.polling.clock(), Circuit()
+    seen = await asyncio.gather(*(observe(now.looking, claim.repository, one, circuit) for one in claim.targets))
+    unchanged = [one for one in seen if isinstance(one, Unchanged)]
+    others = [one for one in seen if not isinstance(one, Unchanged)]
+    recorded = Recorded()
+    if others:
+        async with now.polling.database.writing() as session:
+            recorded = await record(session, others, at, now.polling.schedule)
+    recorded.unchanged = len(unchanged)
+    now.unchanged.append(unchanged)
+    now.outcome.add(seen)
+    now.report.add(claim.repository, recorded, len(seen))
+    if now.progress is not None:
+        now.progress(claim.repository, recorded)
 
 
-async def observe(looking: Looking, repository: Repository, target: Target) -> Observation:
+async def _finish(now: _Round, host: str) -> None:
+    """One transaction for all that did not change, and for how the registry did."""
+    async with now.polling.database.writing() as session:
+        for unchanged in now.unchanged:
+            await record_unchanged(session, unchanged, now.polling.clock(), now.polling.schedule)
+        await remember_host(session, now.polling, host, now.outcome)
+        await bump_revision(session)
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Stops asking about a repository that does not answer: its other tags would hold up the whole registry."""
+
+    answered: bool = False
+    silent: list[RegistryError] = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raise what the last tag met, if nothing but silence was met so far."""
+        if not self.answered and len(self.silent) >= _SILENT_TAGS:
+            raise self.silent[-1]
+
+    def note(self, error: RegistryError | None) -> None:
+        """A refusal is an answer too."""
+        if isinstance(error, NotReached):
+            self.silent.append(error)
+        else:
+            self.answered = True
+
+
+async def observe(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Observation:
     """What one tag names now. Never raises: whatever goes wrong with one tag stays with that tag."""
     try:
-        return await _observe(looking, repository, target)
+        return await _observe(looking, repository, target, circuit)
     except HostPaused as error:
         return Deferred(target, error.retry_after or _SHORT_PAUSE)
     except RateLimited as error:
@@ -127,14 +169,25 @@ async def observe(looking: Looking, repository: Repository, target: Target) -> O
         return Failed(target, "internal-error", f"a bug in Tarewatch: {type(error).__name__}; the log has more")
 
 
-async def _observe(looking: Looking, repository: Repository, target: Target) -> Observation:
-    head = await looking.client.head(repository, target.name)
+async def _observe(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Observation:
+    head = await _head(looking, repository, target, circuit)
     if head.digest != target.digest:
         contents = await look_into(looking, repository, head.digest, target)
         return Moved(target, head.digest, head.media_type, contents)
     if target.status == TagStatus.GONE:
         return Moved(target, head.digest, head.media_type, None)
     return Unchanged(target)
+
+
+async def _head(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Head:
+    circuit.check()
+    try:
+        head = await looking.client.head(repository, target.name)
+    except RegistryError as error:
+        circuit.note(error)
+        raise
+    circuit.note(None)
+    return head
 
 
 def _failed(target: Target, error: RegistryError) -> Failed:
