@@ -92,8 +92,7 @@ const html = (name, className, ...children) => {
   return element;
 };
 const percent = (share) => `${+(share * 100).toFixed(2)}%`;
-const day = (at) =>
-  new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const day = (at) => new Date(at * 1000).toUTCString().slice(5, 16).replace(/^0/, "");
 
 // The step in force at a moment and the last known value before it.
 function inForce({ steps }, at) {
@@ -124,7 +123,7 @@ function enhance(figure) {
       const y = percent(1 - share);
       return [node("line", { x1: 0, x2: "100%", y1: y, y2: y }), node("text", { x: 0, y, dx: "-.6em", dy: ".32em" }, label)];
     }));
-    const shown = axis ? lines.map((line, i) => [line, i]).filter(([line]) => line.shown) : [];
+    const shown = axis ? lines.map((line, i) => [line, i]).filter(([line]) => line.shown).reverse() : [];
     plot.querySelector(".lines").replaceChildren(...shown.map(([line, i]) =>
       node("path", { class: `line ${line.class}`, "data-line": i, d: path(line.steps, shape) })));
     plot.querySelector(".ends").replaceChildren(...shown.flatMap(([line, i]) => {
@@ -149,7 +148,7 @@ function enhance(figure) {
     if (!axis) return;
     chosen = at;
     const x = percent((at - start) / (end - start)), found = rows(at, near), top = found.slice(0, MOST_ROWS);
-    marks.replaceChildren(node("line", { x1: x, x2: x, y1: 0, y2: "100%" }), ...top.filter(({ step }) => step.bytes !== null)
+    marks.replaceChildren(node("line", { x1: x, x2: x, y1: 0, y2: "100%" }), ...top.filter(({ step }) => step.bytes !== null).reverse()
       .map(({ line, step }) => node("circle", { class: line.class, r: 4.5, cx: x, cy: percent(height(step.bytes)) })));
     const table = html("table", "", html("caption", "", day(at)));
     for (const row of top) {

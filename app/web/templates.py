@@ -27,7 +27,7 @@ def render(request: Request, name: str, context: Mapping[str, Any], *, status: i
         "demo": request.app.state.settings.demo,
         "path": request.url.path,
         "unit": unit,
-        "to": partial(url, unit=unit),
+        "to": partial(_to, unit),
         "here": partial(_here, request),
         "as_bytes": partial(bytes_text, unit=unit),
         "as_delta": partial(delta_text, unit=unit),
@@ -57,18 +57,26 @@ def static_url(name: str) -> str:
     return f"/static/{name}?v={digest[:12]}"
 
 
-def url(path: str, *, unit: Unit = Unit.MB, **parameters: object) -> str:
-    """A path with its query, urlencoded: None left out, lists repeated, the unit only when it is not the default."""
-    if unit is not Unit.MB:
-        parameters["unit"] = unit.value
+def url(path: str, **parameters: object) -> str:
+    """A path with its query, urlencoded: None left out, lists repeated."""
     given = {key: value for key, value in parameters.items() if value is not None}
     return f"{path}?{urlencode(given, doseq=True)}" if given else path
+
+
+def unit_parameter(unit: Unit) -> str | None:
+    """What an address says of the unit: nothing of the default."""
+    return None if unit is Unit.MB else unit.value
+
+
+def _to(unit: Unit, path: str, **parameters: object) -> str:
+    """Another page, in the same unit."""
+    return url(path, **parameters, unit=unit_parameter(unit))
 
 
 def _here(request: Request, **changes: object) -> str:
     """This page's address with some query parameters changed; None removes one."""
     query: dict[str, object] = {key: request.query_params.getlist(key) for key in request.query_params}
-    return url(request.url.path, **(query | changes))  # type: ignore[arg-type]  # the unit is text in a query
+    return url(request.url.path, **(query | changes))
 
 
 def when(moment: datetime | None, *, relative: bool = False) -> Markup:

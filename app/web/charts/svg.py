@@ -91,15 +91,18 @@ def _byte_grid(ticks: Sequence[Tick]) -> Markup:
 
 def _paths(chart: Chart, frame: Frame) -> Markup:
     return _joined(
-        _PATH.format(chart.line_class(index), index, path(line.steps, frame))
-        for index, line in enumerate(chart.lines)
-        if line.shown
+        _PATH.format(chart.line_class(index), index, path(line.steps, frame)) for index, line in _from_behind(chart)
     )
+
+
+def _from_behind(chart: Chart) -> list[tuple[int, Line]]:
+    """The shown lines in the order of drawing: the first of the chart comes last, on top."""
+    return [(index, line) for index, line in enumerate(chart.lines) if line.shown][::-1]
 
 
 def _ends(chart: Chart, frame: Frame) -> Markup:
     """A dot at the newest value: without it a history of minutes would be invisible."""
-    newest = [(index, _last_value(line, chart.end)) for index, line in enumerate(chart.lines) if line.shown]
+    newest = [(index, _last_value(line, chart.end)) for index, line in _from_behind(chart)]
     return _joined(
         _END.format(chart.line_class(index), index, _percent(frame.y(value) / frame.height))
         for index, value in newest

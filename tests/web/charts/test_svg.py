@@ -22,7 +22,7 @@ def test_one_path_per_shown_line() -> None:
     drawn = plot(chart(line("a", 10**6, 2 * 10**6), line("b", 3 * 10**6), line("c", 9 * 10**6, shown=False)))
     assert drawn is not None
     paths = elements(parsed(drawn), "path")
-    assert [element.get("data-line") for element in paths] == ["0", "1"]
+    assert [element.get("data-line") for element in paths] == ["1", "0"]
     for element in paths:
         for x, y in (point for stroke in strokes(element.get("d", "")) for point in stroke):
             assert 0 <= x <= 10_000

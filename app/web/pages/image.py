@@ -1,0 +1,174 @@
+"""`/image` and its chart and table as files: one tag's history."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import BaseModel, Field
+
+from app.history.builds import BuildFilter, builds_page
+from app.history.names import watched_tag_names
+from app.history.series import Point, TagHistory, series_of
+from app.web.charts.payload import payload
+from app.web.charts.standalone import Theme, standalone
+from app.web.charts.svg import plot
+from app.web.charts.units import Unit
+from app.web.cursor import decode_cursor, encode_cursor
+from app.web.dependencies import Now, ReadSession
+from app.web.pages.figure import Range, View, chart_of, ordered, table_of
+from app.web.pages.query import read_reference
+from app.web.pages.words import EVENTS, ORIGINS
+from app.web.templates import render, unit_parameter, url
+
+router = APIRouter()
+_LISTING = "image-builds"
+_BUILDS = 25
+_EVENTS = 15
+_MONTH, _YEAR = timedelta(days=30), timedelta(days=365)
+_RANGES = (("3m", "3 m"), ("6m", "6 m"), ("1y", "1 y"), ("3y", "3 y"), ("all", "all"))
+
+
+class ImageQuery(BaseModel):
+    """Which tag, and how its chart is wanted: the whole state of the page is in its address."""
+
+    image: str = Field(max_length=400)
+    tag: str = Field("", max_length=400)
+    range: Range = "1y"
+    y: Literal["fit", "zero"] = "fit"
+    unit: Unit = Unit.MB
+    platform: tuple[str, ...] = Field((), max_length=100)
+    after: str | None = None
+
+    @property
+    def view(self) -> View:
+        """What the chart needs of it."""
+        return View(self.range, self.platform, self.unit, self.y == "zero")
+
+
+Wanted = Annotated[ImageQuery, Query()]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The numbers on top, of the tag's first platform; bytes None where not known."""
+
+    platform: str
+    compressed_bytes: int | None
+    month_ago: int | None
+    year_ago: int | None
+    changed_at: datetime
+
+
+@router.get("/image")
+async def image(request: Request, session: ReadSession, now: Now, query: Wanted) -> HTMLResponse:
+    """Headline, chart, builds, events of one tag."""
+    repository, tag = read_reference(query.image, query.tag)
+    history = await series_of(session, repository, tag)
+    chart = chart_of(history, query.view, now)
+    wanted = BuildFilter(repository, tag, query.platform or None)
+    builds = await builds_page(session, wanted, limit=_BUILDS, after=decode_cursor(_LISTING, query.after))
+    events = history.events[::-1]
+    context = {
+        "history": history,
+        "headline": headline(history, now),
+        "pending": is_pending(history),
+        "chart": chart,
+        "plot": plot(chart),
+        "payload": payload(chart),
+        "table": table_of(chart),
+        "builds": builds,
+        "next_cursor": encode_cursor(_LISTING, builds.after) if builds.after else None,
+        "events": events[:_EVENTS],
+        "hidden_events": max(len(events) - _EVENTS, 0),
+        "siblings": [name for name in await watched_tag_names(session, repository) if name != tag],
+    }
+    return render(request, "image.html", context | _wording(query, history))
+
+
+def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:
+    """Names, links and the form's state."""
+    named = {"image": history.image, "tag": history.tag}
+    unit = unit_parameter(query.unit)
+    state = {"range": query.range, "y": query.y} | ({"unit": unit} if unit else {})
+    platforms = list(query.platform) or None
+    return {
+        "query": query,
+        "unit": query.unit,
+        "ranges": _RANGES,
+        "origins": ORIGINS,
+        "event_names": EVENTS,
+        "kept": [*named.items(), *state.items()],
+        "build_link": url("/build", unit=unit, id=""),
+        "links": {
+            "json": url("/api/v1/series", platform=platforms, **named),
+            "csv": url("/image.csv", **named),
+            "svg": url("/chart.svg", platform=platforms, **named, **state),
+        },
+    }
+
+
+def headline(history: TagHistory, now: datetime) -> Headline | None:
+    """The first platform's numbers: now, and what it was 30 days and a year ago; None without any build."""
+    series = next((one for one in ordered(history.series) if one.points), None)
+    if series is None:
+        return None
+    return Headline(
+        series.platform,
+        _measured_at(series.points, now),
+        _measured_at(series.points, now - _MONTH),
+        _measured_at(series.points, now - _YEAR),
+        series.points[-1].at,
+    )
+
+
+def _measured_at(points: tuple[Point, ...], moment: datetime) -> int | None:
+    known = (point.compressed_bytes for point in reversed(points) if point.at <= moment)
+    return next((amount for amount in known if amount is not None), None)
+
+
+def is_pending(history: TagHistory) -> bool:
+    """Whether a platform's newest build has not been measured yet."""
+    return any(one.points and one.points[-1].compressed_bytes is None for one in history.series)
+
+
+@router.get("/chart.svg")
+async def chart_svg(session: ReadSession, now: Now, query: Wanted, theme: Theme = "auto") -> Response:
+    """The chart as a file of its own."""
+    history = await series_of(session, *read_reference(query.image, query.tag))
+    drawn = standalone(chart_of(history, query.view, now), theme)
+    # As a download: its own style, which the policy of our pages forbids, then applies wherever it is opened.
+    headers = {"Content-Disposition": 'attachment; filename="tarewatch.svg"'}
+    return Response(drawn, media_type="image/svg+xml", headers=headers)
+
+
+@router.get("/image.csv")
+async def image_csv(session: ReadSession, query: Wanted) -> Response:
+    """Every build of the tag, one line each, oldest first within a platform."""
+    repository, tag = read_reference(query.image, query.tag)
+    return _csv(await series_of(session, repository, tag))
+
+
+def _csv(history: TagHistory) -> Response:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("image", "tag", "platform", "at", "compressed_bytes", "digest", "build"))
+    for series in ordered(history.series):
+        for point in series.points:
+            writer.writerow(
+                (
+                    history.image,
+                    history.tag,
+                    series.platform,
+                    point.at.isoformat(timespec="seconds"),
+                    "" if point.compressed_bytes is None else point.compressed_bytes,
+                    point.digest,
+                    point.build_id,
+                )
+            )
+    return Response(
+        text.getvalue(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="tarewatch.csv"'}
+    )

@@ -1,0 +1,70 @@
+"""`/`: the table of watched images."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+
+from app.history import health
+from app.history.latest import ImageFilter, ImageRow, ImageSort, image_rows
+from app.history.names import platform_names
+from app.web.charts.geometry import Step
+from app.web.charts.svg import sparkline
+from app.web.charts.units import Unit
+from app.web.cursor import decode_cursor, encode_cursor
+from app.web.dependencies import Now, ReadSession
+from app.web.templates import render
+
+router = APIRouter()
+_PAGE = 100
+_YEAR = timedelta(days=365)
+_SORTS: tuple[tuple[ImageSort, str], ...] = (
+    ("image", "name"),
+    ("bytes", "size"),
+    ("change_30d", "change in 30 days"),
+    ("change_1y", "change in 1 year"),
+    ("changed", "last change"),
+)
+
+
+class ImagesQuery(BaseModel):
+    """The query of the table; `after` is where the page before ended."""
+
+    search: str = Field("", max_length=400)
+    platform: str = Field("", max_length=120)
+    sort: ImageSort = "image"
+    order: Literal["asc", "desc"] = "asc"
+    unit: Unit = Unit.MB
+    after: str | None = None
+
+
+@router.get("/")
+async def images(
+    request: Request, session: ReadSession, now: Now, query: Annotated[ImagesQuery, Query()]
+) -> HTMLResponse:
+    """Every watched tag: size, trend, changes."""
+    wanted = ImageFilter(query.platform or None, query.search, query.sort, query.order == "desc")
+    listing = f"images:{query.sort}:{query.order}"
+    page = await image_rows(session, wanted, now=now, limit=_PAGE, after=decode_cursor(listing, query.after))
+    state = await health.status(session, now)
+    context = {
+        "filter": wanted,
+        "sorts": _SORTS,
+        "unit": query.unit,
+        "page": page,
+        "rows": [(row, _spark(row, now)) for row in page.items],
+        "next_cursor": encode_cursor(listing, page.after) if page.after else None,
+        "after": query.after,
+        "platforms": await platform_names(session),
+        "counts": state.counts,
+        "unreachable": [host for host in state.hosts if host.tags and host.state == "failing"],
+        "worker_alive": any(worker.alive for worker in state.workers),
+    }
+    return render(request, "images.html", context)
+
+
+def _spark(row: ImageRow, now: datetime) -> str:
+    steps = [Step(int(at.timestamp()), amount) for at, amount in row.points]
+    return sparkline(steps, int((now - _YEAR).timestamp()), int(now.timestamp()))
