@@ -206,12 +206,12 @@ class RegistryClient:
         """The answer to a question, authorised and after retries; it may be a refusal that no retry mends."""
         endpoint, path = question.outgoing.endpoint, question.repository.path
         self._politeness.check(endpoint.registry, pull=question.outgoing.pull)
+        asked_at = time.monotonic()
         async with deadline(self._limits.seconds, question.what, endpoint.registry) as budget:
             grant = self._auth.at_hand(endpoint, path)
             if grant is None:
                 with budget.waiting():  # no slot is held meanwhile
                     grant = await self._auth.authorise(endpoint, path)
-            asked_at = time.monotonic()
             answer = await self._granted(question, grant, budget)
             if answer.status != 401 or answer.host != endpoint.registry:
                 return answer

@@ -20,7 +20,11 @@ class SingleFlight(Generic[Key, Value]):
         if task is None:
             task = self._flights[key] = asyncio.create_task(fetch())
             task.add_done_callback(lambda done: self._landed(key, done))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except Exception as problem:
+            # One exception for all who wait: without this its traceback would grow with each of them.
+            raise problem.with_traceback(None)  # noqa: B904  the same exception, not another
 
     def _landed(self, key: Key, task: asyncio.Task[Value]) -> None:
         self._flights.pop(key, None)

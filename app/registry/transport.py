@@ -38,7 +38,7 @@ class _Lane:
     """One host's slots and idle connections, the most recently used last."""
 
     origin: httpcore.Origin
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None
     backend: GuardedBackend
     slots: asyncio.Semaphore
     users: int = 0
@@ -124,7 +124,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     def _new_lane(self, url: httpx.URL, policy: Policy, site: _Site) -> _Lane:
         scheme, _, port = origin(url)
         place = httpcore.Origin(scheme.encode("ascii"), url.raw_host, port or 0)
-        return _Lane(place, self._context(site.ca_file), GuardedBackend(policy), asyncio.Semaphore(site.slots))
+        tls = self._context(site.ca_file) if scheme == "https" else None
+        return _Lane(place, tls, GuardedBackend(policy), asyncio.Semaphore(site.slots))
 
     def _context(self, ca_file: Path | None) -> ssl.SSLContext:
         """Built once per CA file: loading the system's certificates takes tens of milliseconds."""

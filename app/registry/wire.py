@@ -189,7 +189,8 @@ async def _read(response: httpx.Response, outgoing: Outgoing, host: str) -> byte
         _check_head(response, cap, host)
     body = bytearray()
     try:
-        async for part in response.aiter_raw():
+        # A response that a mock made whole has no raw stream any more.
+        async for part in response.aiter_bytes() if response.is_stream_consumed else response.aiter_raw():
             body += part
             if len(body) > cap:
                 if failed:
