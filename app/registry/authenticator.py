@@ -11,9 +11,10 @@ from app.registry.challenge import Challenge, choose, parse_challenges
 from app.registry.errors import Unauthorized
 from app.registry.politeness import Politeness
 from app.registry.single_flight import SingleFlight
-from app.registry.wire import ERROR_BYTES, Answer, Outgoing
+from app.registry.wire import Answer, Outgoing
 
 MOST_TOKENS = 1_000
+_PING_BYTES = 1024 * 1024  # some answer it with a whole web page
 
 Ask = Callable[[Outgoing], Awaitable[Answer]]
 """One question with retries and a deadline of its own."""
@@ -105,7 +106,7 @@ class Authenticator:
 
     async def _ping(self, endpoint: Endpoint) -> Challenge | None:
         """What the host wants of everyone. Its scope is of no use: GHCR's is a placeholder."""
-        answer = await self._ask(Outgoing(endpoint, "GET", endpoint.url.copy_with(path="/v2/"), ERROR_BYTES))
+        answer = await self._ask(Outgoing(endpoint, "GET", endpoint.url.copy_with(path="/v2/"), _PING_BYTES))
         problem = refusal(answer, "/v2/", "repository", self._politeness.now())
         if problem is not None and (problem.retryable or answer.host != endpoint.registry):
             raise problem

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from app.registry.access import RegistryAccess
 from app.registry.client import Limits
 from app.registry.errors import (
     BodyTooLarge,
@@ -156,3 +157,41 @@ async def test_an_unusable_answer_does_not_spoil_the_next() -> None:
     async with raw_server(chatty) as port, client_at(port) as (client, repo):
         for _ in range(3):
             assert (await client.head(repo, "latest")).digest == doc.digest_of(MANIFEST)
+
+
+async def test_waiting_for_a_token_holds_no_slot() -> None:
+    """With one slot at the registry, a repository whose token is slow to come delays no other."""
+    go_on = asyncio.Event()
+
+    async def tokens(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"slow" in head:
+            await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n" + b'{"token":"T"}')
+
+    async def registry(head: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"authorization: bearer" in head.lower():
+            writer.write(ok(len(MANIFEST)) + MANIFEST)
+        else:
+            realm = f'Bearer realm="http://127.0.0.1:{token_port}/"'.encode()
+            writer.write(b"HTTP/1.1 401 x\r\nWWW-Authenticate: " + realm + b"\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_server(tokens) as token_port, raw_server(registry) as port:
+        name = f"127.0.0.1:{port}"
+        async with client_at(port, registries={name: RegistryAccess(max_concurrency=1)}) as (client, repo):
+            slow = asyncio.create_task(client.get_manifest(Repository(name, "slow"), "latest"))
+            await asyncio.sleep(0.1)
+            async with asyncio.timeout(3):
+                await client.get_manifest(repo, "latest")
+            assert not slow.done()
+            go_on.set()
+            await slow
+
+
+async def test_waiting_for_a_slot_does_not_use_up_the_deadline() -> None:
+    """A long queue at a slow host is not a slow answer."""
+    manifest = replying(ok(len(MANIFEST)) + MANIFEST, seconds_between=0.1)
+    limits = Limits(seconds=0.6)
+    async with raw_server(manifest) as port:
+        registries = {f"127.0.0.1:{port}": RegistryAccess(max_concurrency=1)}
+        async with client_at(port, limits=limits, registries=registries) as (client, repo):
+            await asyncio.gather(*(client.get_manifest(repo, f"t{number}") for number in range(12)))
