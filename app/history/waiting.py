@@ -66,7 +66,7 @@ def _row(
         "priority": 0 if platform is None else priority(platform),
         "reason": waits.reason,
         "created_at": event.at,
-        "next_try_at": event.at + _wait(waits, 1, schedule),
+        "next_try_at": event.at if waits.reason == "quota" else event.at + _wait(waits, 1, schedule),
         "failures": int(waits.reason == "error"),
         "error_code": waits.error_code,
         "error_message": waits.error_message,

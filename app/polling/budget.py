@@ -25,6 +25,11 @@ class PullBudget:
         reserve = min(self._reserve, quota.limit // 2)
         return quota.remaining - self._under_way - pulls >= reserve
 
+    def plenty(self, pulls: int) -> bool:
+        """Whether so much is left that the order of fetching does not matter: more than half of the limit, after."""
+        quota = self._quota()
+        return quota is None or quota.remaining - self._under_way - pulls >= quota.limit // 2
+
     @contextmanager
     def spend(self) -> Iterator[None]:
         """One pull is under way, until the answer's own header has told what is left."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -15,6 +16,7 @@ from app.registry.client import RegistryClient
 from app.registry.errors import BadDocument, HostPaused, NotAnImage, RateLimited, RegistryError
 from app.registry.image_config import ImageConfig
 from app.registry.manifest import Descriptor, ImageManifest, Index
+from app.registry.politeness import Quota
 from app.registry.reference import Repository
 
 Known = Callable[[Iterable[str]], Awaitable[set[str]]]
@@ -37,7 +39,13 @@ def looking_at(polling: Polling, host: str) -> Looking:
         async with polling.database.reading() as session:
             return set(await session.scalars(wanted))
 
-    budget = PullBudget(lambda: polling.client.host_state(host).quota, polling.pull_reserve)
+    def quota() -> Quota | None:
+        """What the registry last said of pulls, unless that window is over."""
+        said = polling.client.host_state(host).quota
+        over = said is not None and said.seen_at + timedelta(seconds=said.window_seconds) < polling.clock()
+        return None if over else said
+
+    budget = PullBudget(quota, polling.pull_reserve)
     return Looking(polling.client, budget, known)
 
 
@@ -97,6 +105,9 @@ async def _child(looking: Looking, repository: Repository, child: Descriptor, kn
     platform = str(child.platform)
     if known:
         return PlatformFound(platform, child.digest, None)
+    if priority(platform) and not looking.budget.plenty(1):
+        # Scarce: first what matters most of every tag, then the rest of each, in the order of the queue.
+        return PlatformFound(platform, child.digest, Waits("quota"))
     content = await read_manifest(looking, repository, child.digest)
     return None if content is None else PlatformFound(platform, child.digest, content)
 

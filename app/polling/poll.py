@@ -146,6 +146,8 @@ class Circuit:
 
     def note(self, error: RegistryError | None) -> None:
         """A refusal is an answer too."""
+        if error in self.silent:
+            return
         if isinstance(error, NotReached):
             self.silent.append(error)
         else:
@@ -180,9 +182,8 @@ async def _observe(looking: Looking, repository: Repository, target: Target, cir
 
 
 async def _head(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Head:
-    circuit.check()
     try:
-        head = await looking.client.head(repository, target.name)
+        head = await looking.client.head(repository, target.name, go_ahead=circuit.check)
     except RegistryError as error:
         circuit.note(error)
         raise

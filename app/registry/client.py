@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -101,12 +101,14 @@ class RegistryClient:
         self._auth = Authenticator(self._ask_plainly, politeness, credentials)
         self._endpoints: dict[str, Endpoint] = {}
 
-    async def head(self, repository: Repository, reference: str) -> Head:
+    async def head(self, repository: Repository, reference: str, *, go_ahead: Callable[[], None] | None = None) -> Head:
         """Digest and media type of a tag or digest by one HEAD, which counts as no pull.
 
         Where HEAD is refused, or its answer names no digest or another kind of document, by one GET of the manifest.
+        `go_ahead` is called when the request's turn has come, and may raise a RegistryError in place of it.
         """
         question = self._manifest_question("HEAD", repository, reference)
+        question = replace(question, outgoing=replace(question.outgoing, go_ahead=go_ahead))
         answer = await self._try(question)
         if answer.status != 405:
             self._raise_refusal(question, answer)

@@ -75,7 +75,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """HTTP/1.1 over checked addresses, at most `max_concurrency` requests at a time to each host.
 
     Request extensions: "policy" (a `Policy`, PUBLIC_ONLY without it), "ca_file" for hosts that are no registry's own,
-    and "waiting", a function giving a context manager that is entered while the request waits for a slot.
+    "waiting", a function giving a context manager that is entered while the request waits for a slot, and "go_ahead",
+    a function called once it has one, which may raise a RegistryError to have the request not sent at all.
     """
 
     def __init__(self, registries: Mapping[str, RegistryAccess]) -> None:
@@ -93,6 +94,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             await self._forget_unused()
             await _slot(lane, request.extensions.get("waiting", nullcontext))
             try:
+                request.extensions.get("go_ahead", _always)()
                 response, connection = await _exchange(lane, request)
             except BaseException:
                 lane.slots.release()
@@ -143,6 +145,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         unused = [key for key, lane in self._lanes.items() if lane.users == 0]
         for lane in [self._lanes.pop(key) for key in unused[: len(self._lanes) - _MOST_LANES]]:
             await lane.close_idle()
+
+
+def _always() -> None:
+    pass
 
 
 async def _slot(lane: _Lane, waiting: Callable[[], AbstractContextManager[object]]) -> None:

@@ -1,8 +1,9 @@
 """One question to a registry and its answer: guarded redirects, capped bodies, typed failures. No retries here."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from socket import gaierror
 
 import httpx
@@ -41,6 +42,7 @@ class Outgoing:
     content: bytes | None = field(default=None, repr=False)
     pull: bool = False
     redirects: int = MOST_REDIRECTS
+    go_ahead: Callable[[], None] | None = None  # asked when its turn comes; may raise a RegistryError instead
 
     @property
     def host(self) -> str:
@@ -129,6 +131,12 @@ class Wire:
             await response.aclose()
         return Answer(response.status_code, response.headers, body, host)
 
+    def _go_ahead(self, outgoing: Outgoing, host: str) -> None:
+        """What was true when a request began to wait for its slot may not be any more."""
+        self._politeness.check(host, pull=outgoing.pull)
+        if outgoing.go_ahead is not None:
+            outgoing.go_ahead()
+
     def _request(self, outgoing: Outgoing, url: httpx.URL, budget: Budget) -> httpx.Request:
         endpoint = outgoing.endpoint
         headers = {
@@ -142,6 +150,7 @@ class Wire:
             "policy": policy_for(endpoint, url),
             "ca_file": endpoint.access.ca_file,
             "waiting": budget.waiting,
+            "go_ahead": partial(self._go_ahead, outgoing, host_of(endpoint, url)),
             "timeout": {"connect": _CONNECT_SECONDS},  # the budget covers the rest
         }
         return httpx.Request(outgoing.method, url, headers=headers, content=outgoing.content, extensions=extensions)

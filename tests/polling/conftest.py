@@ -21,13 +21,14 @@ from app.polling.expand import expand_due
 from app.polling.poll import Report, poll_host
 from app.polling.round import Polling
 from app.registry.access import RegistryAccess
-from app.registry.client import open_client
+from app.registry.client import Limits, open_client
 from app.registry.politeness import Politeness
 from app.watchlist import WatchSpec, add_watch
 from tests.conftest import NOW
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x")
 HUB_HOST = "docker.io"
+DEFAULT_LIMITS = Limits()
 ROOMY = replace(HUB, pull_limit=None, redirect_blobs=False)
 
 
@@ -109,7 +110,10 @@ class Stage:
 
 
 async def make_stage(
-    stack: AsyncExitStack, database: Database, options: dict[str, Options] | None = None, owner: str = "test"
+    stack: AsyncExitStack,
+    database: Database,
+    options: dict[str, Options] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Stage:
     """Serve imitations and open a client on them; everything ends with the stack."""
     clock = SettableClock(NOW)
@@ -119,8 +123,10 @@ async def make_stage(
         registries[host].gate.clock = lambda: datetime.now(UTC)  # tokens live in the client's time
         access[host] = RegistryAccess(endpoint=await stack.enter_async_context(serve(registries[host])))
     politeness = Politeness(clock=clock)
-    client = await stack.enter_async_context(open_client(access, user_agent="test", politeness=politeness))
-    polling = Polling(database, client, owner, Schedule(jitter=0), clock=clock)
+    client = await stack.enter_async_context(
+        open_client(access, user_agent="test", politeness=politeness, limits=limits)
+    )
+    polling = Polling(database, client, "test", Schedule(jitter=0), clock=clock)
     return Stage(database, clock, polling, registries)
 
 
