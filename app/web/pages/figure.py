@@ -76,7 +76,8 @@ def _window_start(lines: Sequence[Line], wanted: Range, now: datetime) -> dateti
 def steps_of(series: SeriesHistory, events: Iterable[TagEventRow]) -> tuple[Step, ...]:
     """The builds of a series as steps, with gaps where the tag was gone or the platform not offered."""
     builds = [Step(int(point.at.timestamp()), point.compressed_bytes, point.build_id) for point in series.points]
-    return tuple(_merged(builds, list(_presence(series, events))))
+    merged = _merged(builds, _presence(series, events))
+    return tuple({step.at: step for step in merged}.values())  # of several in one second the last holds
 
 
 def _presence(series: SeriesHistory, events: Iterable[TagEventRow]) -> Iterator[tuple[int, bool]]:

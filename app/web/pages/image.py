@@ -28,6 +28,7 @@ router = APIRouter()
 _LISTING = "image-builds"
 _BUILDS = 25
 _EVENTS = 15
+_YOUNG = timedelta(days=2)
 _MONTH, _YEAR = timedelta(days=30), timedelta(days=365)
 _RANGES = (("3m", "3 m"), ("6m", "6 m"), ("1y", "1 y"), ("3y", "3 y"), ("all", "all"))
 
@@ -76,6 +77,8 @@ async def image(request: Request, session: ReadSession, now: Now, query: Wanted)
         "history": history,
         "headline": headline(history, now),
         "pending": is_pending(history),
+        "dropped": {one.platform for one in history.series if one.dropped_at},
+        "young": now - history.first_seen_at < _YOUNG,
         "chart": chart,
         "plot": plot(chart),
         "payload": payload(chart),

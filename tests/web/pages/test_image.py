@@ -1,0 +1,112 @@
+"""`/image`: one tag's history, and its files."""
+
+import csv
+import io
+import json
+
+import httpx
+
+from tests.web.charts.drawing import elements, parsed
+from tests.web.pages.reading import fetch
+
+SLIM = "/image?image=debian&tag=bookworm-slim"
+
+
+async def test_headline_chart_table_and_builds(client: httpx.AsyncClient) -> None:
+    """The page answers the four questions: how much, since when, how it came, which builds."""
+    page = await fetch(client, SLIM)
+    assert page.one("h1").text == "debian:bookworm-slim"
+    assert "grew +12.0 MB" in page.one("dl", cls="facts").text
+    assert len(page.all("path", cls="line")) == 3
+    assert [box.attributes["value"] for box in page.all("input", type="checkbox")] == [
+        "linux/amd64",
+        "linux/arm64",
+        "linux/arm/v7",
+    ]
+    assert page.one("details").one("table").all("tr")
+    assert len(page.all("a", rel="next")) == 1
+
+
+async def test_every_spelling_is_the_same_page(client: httpx.AsyncClient) -> None:
+    """alpine, library/alpine, docker.io/library/alpine and alpine:3.20 name one tag."""
+    for query in ("image=library/alpine&tag=3.20", "image=docker.io/library/alpine&tag=3.20", "image=alpine:3.20"):
+        assert (await fetch(client, f"/image?{query}")).one("h1").text == "alpine:3.20"
+
+
+async def test_the_chart_data_are_change_points(client: httpx.AsyncClient) -> None:
+    """The figure carries one JSON document whose lines add up to today's sizes."""
+    page = await fetch(client, SLIM)
+    data = json.loads(page.one("script", type="application/json").text)
+    first = data["lines"][0]
+    assert first["label"] == "linux/amd64"
+    assert sum(first["bytes"]) > 40_000_000
+    assert sum(first["t"]) <= data["end"]
+
+
+async def test_platforms_can_be_left_out(client: httpx.AsyncClient) -> None:
+    """The form works without JavaScript: unticked lines are not drawn and not listed."""
+    page = await fetch(client, f"{SLIM}&platform=linux/arm64")
+    assert [one.attributes["data-line"] for one in page.all("path", cls="line")] == ["1"]
+    assert [box.attributes["value"] for box in page.all("input", checked="")] == ["linux/arm64"]
+    assert "linux/amd64" not in page.all("table")[-2].text
+
+
+async def test_builds_are_paged(client: httpx.AsyncClient) -> None:
+    """Older builds are a plain link away, and there is a way back."""
+    first = await fetch(client, SLIM)
+    older = await fetch(client, first.one("a", rel="next").attributes["href"].partition("#")[0])
+    links = {link.attributes["href"] for link in first.all("a") if link.attributes["href"].startswith("/build")}
+    more = {link.attributes["href"] for link in older.all("a") if link.attributes["href"].startswith("/build")}
+    assert links
+    assert more
+    assert not links & more
+    assert any(link.text == "Newest builds" for link in older.all("a"))
+
+
+async def test_pending_gone_failing_and_new_tags_say_so(client: httpx.AsyncClient) -> None:
+    """Each state of a tag has its words, and what is known stays."""
+    pending = await fetch(client, "/image?image=alpine&tag=3.20")
+    assert "size pending" in pending.one("main").text
+    assert "no longer has this tag" in (await fetch(client, "/image?image=ghcr.io/owner/tool&tag=v1")).text
+    failing = await fetch(client, "/image?image=grafana/grafana&tag=latest")
+    assert "503 <b>busy</b>" in failing.one("div", cls="bad").text
+    assert "Not looked at yet" in (await fetch(client, "/image?image=busybox")).text
+
+
+async def test_a_dropped_platform_ends_in_a_gap(client: httpx.AsyncClient) -> None:
+    """ubuntu's arm64 was dropped 30 days ago: its line stops, it has no newest dot, the legend says it."""
+    page = await fetch(client, "/image?image=ubuntu&tag=24.04&range=all")
+    assert [dot.attributes["data-line"] for dot in page.all("circle")] == ["0"]
+    assert [label.text for label in page.one("fieldset").all("label")] == ["linux/amd64", "linux/arm64 dropped"]
+
+
+async def test_an_unknown_tag_suggests_a_known_one(client: httpx.AsyncClient) -> None:
+    """A typing error ends on a page with the right name."""
+    page = await fetch(client, "/image?image=debian&tag=bokworm", status=404)
+    assert "debian:bookworm" in page.one("main").text
+
+
+async def test_bad_parameters_are_pages_too(client: httpx.AsyncClient) -> None:
+    """Not a reference, or a range that does not exist: said in words, never a crash."""
+    assert "reference" in (await fetch(client, "/image?image=Debian&tag=x", status=400)).one("h1").text
+    await fetch(client, f"{SLIM}&range=10y", status=422)
+    await fetch(client, "/image", status=422)
+
+
+async def test_the_chart_as_a_file(client: httpx.AsyncClient) -> None:
+    """A well-formed SVG with the same lines, whose style is inside."""
+    answer = await client.get("/chart.svg?image=debian&tag=bookworm-slim&theme=dark")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    root = parsed(answer.text)
+    assert len([path for path in elements(root, "path") if "line" in path.get("class", "")]) == 3
+    assert elements(root, "style")
+
+
+async def test_the_history_as_csv(client: httpx.AsyncClient) -> None:
+    """Every build with exact bytes; pending ones are empty, not zero."""
+    answer = await client.get("/image.csv?image=alpine&tag=3.20")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    pending = [row for row in rows if not row["compressed_bytes"]]
+    assert {row["platform"] for row in rows} == {"linux/amd64", "linux/arm64", "linux/s390x"}
+    assert len(pending) == 1
+    assert all(int(row["compressed_bytes"]) > 3_000_000 for row in rows if row not in pending)

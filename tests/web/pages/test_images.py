@@ -1,0 +1,112 @@
+"""`/`: the table of watched images."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.db import Database
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import NOW
+from tests.web.pages.reading import Element, fetch
+
+
+def names(page: Element) -> list[str]:
+    """The images of the table, in order."""
+    return [row.all("a")[0].text for row in page.all("th", scope="row")]
+
+
+async def test_a_row_says_what_it_weighs_and_how_it_changed(client: httpx.AsyncClient) -> None:
+    """debian:bookworm-slim stepped by 12 MB ten days ago: number, sign, arrow and words, and a sparkline."""
+    page = await fetch(client, "/?search=bookworm-slim")
+    row = page.all("tbody")[0].one("tr")
+    cells = [cell.text for cell in row.all("td")]
+    assert names(page) == ["debian:bookworm-slim"]
+    assert cells[0].startswith("40.")
+    assert cells[2].startswith("▲ grew +12.0 MB")
+    assert "%" in cells[2]
+    assert row.one("svg", cls="spark").attributes["aria-hidden"] == "true"
+
+
+async def test_the_unit_stays_in_the_address(client: httpx.AsyncClient) -> None:
+    """MiB is a link away, changes the numbers, and is carried to other pages."""
+    page = await fetch(client, "/?unit=MiB&search=bookworm-slim")
+    assert "MiB" in page.all("tbody")[0].text
+    assert "unit=MiB" in page.all("th", scope="row")[0].one("a").attributes["href"]
+    assert page.one("input", name="unit").attributes["value"] == "MiB"
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("sort=bytes&order=desc", "grafana/grafana:latest"),
+        ("sort=change_30d&order=desc", "debian:bookworm-slim"),
+        ("sort=changed&order=desc", "alpine:3.20"),
+        ("sort=image&order=desc", "ubuntu:24.04"),
+    ],
+)
+async def test_every_column_sorts(client: httpx.AsyncClient, query: str, first: str) -> None:
+    """Sorting is a plain link, and the sorted column says so to assistive technology."""
+    page = await fetch(client, f"/?{query}")
+    assert names(page)[0] == first
+    sorted_columns = [one for one in page.all("th", scope="col") if "aria-sort" in one.attributes]
+    assert [one.attributes["aria-sort"] for one in sorted_columns] == ["descending"]
+
+
+async def test_a_platform_can_be_chosen(client: httpx.AsyncClient) -> None:
+    """The choice lists what is offered; a row is of the chosen platform."""
+    page = await fetch(client, "/?platform=linux/s390x")
+    assert names(page) == ["alpine:3.20"]
+    assert "linux/s390x" in [option.text for option in page.one("select", name="platform").all("option")]
+
+
+async def test_pending_failing_and_gone_are_said_in_words(client: httpx.AsyncClient) -> None:
+    """Nobody has to guess from a colour or a missing number."""
+    page = await fetch(client, "/")
+    rows = {row.all("a")[0].text: row.text for row in page.all("tbody")[0].all("tr")}
+    assert "size pending" in rows["alpine:3.20"]
+    assert "failing" in rows["grafana/grafana:latest"]
+    assert "gone" in rows["ghcr.io/owner/tool:v1"]
+    assert "first look due" in rows["busybox:latest"]
+
+
+async def test_an_unreachable_registry_is_named(client: httpx.AsyncClient) -> None:
+    """Which host, why, when again, and how to see the product without a network."""
+    page = await fetch(client, "/")
+    banner = page.one("div", cls="bad")
+    assert "quay.io" in banner.text
+    assert "no such host name" in banner.text
+    assert banner.all("time")
+    assert "make demo" in banner.text
+
+
+async def test_the_demo_says_so_on_the_page(settings: Settings, seeded: Database) -> None:
+    """Made-up data is never mistaken for real."""
+    app = create_app(settings.model_copy(update={"demo": True}), seeded, clock=lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        for address in ("/", "/status", "/about", "/image?image=alpine&tag=3.20", "/login"):
+            assert "made up" in (await fetch(client, address)).one("div", cls="demo").text
+        assert "make demo" not in (await fetch(client, "/")).text
+
+
+async def test_nothing_found_leads_back(client: httpx.AsyncClient) -> None:
+    """The search is repeated as text, whatever it was."""
+    page = await fetch(client, "/?search=%3Cscript%3Ealert(1)%3C/script%3E")
+    assert "<script>alert(1)</script>" in page.one("div", cls="empty").text
+    assert all("alert" not in script.text for script in page.all("script"))
+
+
+async def test_an_empty_installation_says_what_to_do(settings: Settings, sqlite_database: Database) -> None:
+    """No watches yet: where to add one, by page and by command."""
+    app: FastAPI = create_app(settings, sqlite_database, clock=lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        page = await fetch(client, "/")
+        assert "tarewatch watch add" in page.one("main").text
+        assert page.all("table") == []
+        assert "No worker" in (await fetch(client, "/status")).text
+
+
+async def test_a_cursor_of_another_list_is_refused(client: httpx.AsyncClient) -> None:
+    """A mangled link is a page that says so, not a crash."""
+    page = await fetch(client, "/?after=WyJpbWFnZXM", status=400)
+    assert "cursor" in page.one("h1").text
