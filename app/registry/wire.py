@@ -61,8 +61,8 @@ class Answer:
 
 
 def host_of(endpoint: Endpoint, url: httpx.URL) -> str:
-    """The registry's name on its own origin, else the host."""
-    return endpoint.registry if endpoint.is_own_origin(url) else url.host
+    """The registry's name on its own origin, else the host and its port."""
+    return endpoint.registry if endpoint.is_own_origin(url) else url.netloc.decode("ascii")
 
 
 def policy_for(endpoint: Endpoint, url: httpx.URL) -> Policy:
@@ -144,7 +144,7 @@ class Wire:
             "User-Agent": self._http.headers.get("User-Agent", ""),
             **outgoing.headers,
         }
-        if origin(url) == origin(outgoing.url):
+        if _may_see_secrets(outgoing, url):
             headers |= outgoing.secret_headers
         extensions = {
             "policy": policy_for(endpoint, url),
@@ -154,6 +154,11 @@ class Wire:
             "timeout": {"connect": _CONNECT_SECONDS},  # the budget covers the rest
         }
         return httpx.Request(outgoing.method, url, headers=headers, content=outgoing.content, extensions=extensions)
+
+
+def _may_see_secrets(outgoing: Outgoing, url: httpx.URL) -> bool:
+    """Authorization is for the address asked, and after redirects for the same origin's API: not for a signed blob."""
+    return url == outgoing.url or (origin(url) == origin(outgoing.url) and url.path.startswith("/v2/"))
 
 
 def _next_hop(endpoint: Endpoint, url: httpx.URL, location: str) -> httpx.URL:

@@ -193,8 +193,17 @@ async def test_a_used_up_pull_quota_stops_pulls_but_not_heads() -> None:
         await client.get_manifest(Repository("other.example", "a"), "latest")
 
 
-async def test_redirects_are_followed_without_authorization() -> None:
-    """To a CDN's signed address; the token stays with the registry."""
+@pytest.mark.parametrize(
+    ("location", "authorized"),
+    [
+        (SECRET_URL, False),
+        ("/signed?x=1", False),
+        ("/v2/other/blobs/x", True),
+        ("https://registry.example:444/v2/x", False),
+    ],
+)
+async def test_redirects_are_followed_without_authorization(location: str, authorized: bool) -> None:
+    """To a CDN's signed address, wherever it is; the token stays with the registry's API."""
     config = doc.encode(doc.config())
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -202,15 +211,15 @@ async def test_redirects_are_followed_without_authorization() -> None:
             return httpx.Response(401, headers={"WWW-Authenticate": 'Bearer realm="/token"'})
         if request.url.path == "/token":
             return httpx.Response(200, json={"token": "T"})
-        if request.url.host == "registry.example":
-            return httpx.Response(307, headers={"Location": SECRET_URL})
+        if request.url.path.startswith("/v2/team/app/"):
+            return httpx.Response(307, headers={"Location": location})
         return httpx.Response(200, content=config)
 
     async with client_of(handler) as (client, tap):
         await client.get_config(REPOSITORY, config_descriptor(config))
     *_, first, second = tap.requests
     assert first.headers["authorization"] == "Bearer T"
-    assert "authorization" not in second.headers
+    assert ("authorization" in second.headers) is authorized
 
 
 @pytest.mark.parametrize(
