@@ -28,6 +28,7 @@ __all__ = [
     "image_rows",
     "latest_all",
     "latest_of",
+    "latest_of_tags",
 ]
 
 
@@ -100,8 +101,13 @@ async def image_rows(
 async def latest_of(session: AsyncSession, repository: Repository, tag: str) -> tuple[Latest, ...]:
     """Every platform of a tag with its value now, in the order in which they were first seen; UnknownImage."""
     row = await find_tag(session, repository, tag)
-    found = await session.execute(_latest().where(Series.tag_id == row.id).order_by(Series.id))
-    return tuple(_latest_row(one) for one in found)
+    return tuple(one for _, one in await latest_of_tags(session, [row.id]))
+
+
+async def latest_of_tags(session: AsyncSession, tag_ids: Sequence[int]) -> list[tuple[int, Latest]]:
+    """The same for several tags by their ids: (tag id, platform's value) pairs."""
+    found = await session.execute(_latest().where(Series.tag_id.in_(tag_ids)).order_by(Series.id))
+    return [(row.tag_id, _latest_row(row)) for row in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,7 @@ async def latest_all(session: AsyncSession) -> tuple[Gauge, ...]:
 def _latest() -> Select[*tuple[Any, ...]]:
     return (
         select(
+            Series.tag_id,
             RepositoryRow.host,
             RepositoryRow.path,
             Tag.name,

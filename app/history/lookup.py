@@ -40,4 +40,4 @@ async def find_tag(session: AsyncSession, repository: Repository, tag: str) -> T
 
 
 def _close(wanted: str, known: Sequence[str]) -> tuple[str, ...]:
-    return tuple(get_close_matches(wanted, known, _SUGGESTIONS, cutoff=0.5))
+    return tuple(get_close_matches(wanted, known, _SUGGESTIONS, cutoff=0.6))
