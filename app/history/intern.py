@@ -52,29 +52,35 @@ async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dic
 async def measure(session: AsyncSession, manifests: Sequence[Measured], at: datetime) -> int:
     """Write down manifests that were read whole, once for ever; how many had not been measured before."""
     ids = await intern_manifests(session, [manifest.digest for manifest in manifests])
-    distinct = sorted({manifest.digest: manifest for manifest in manifests}.values(), key=lambda one: one.digest)
-    fresh = [one for one in distinct if await _claim_measuring(session, ids[one.digest], one, at)]
-    await _write_layers(session, fresh, ids)
+    claimed = await _claim_measuring(session, list(ids.values()), at)
+    fresh = {one.digest: one for one in manifests if ids[one.digest] in claimed}
+    if fresh:
+        await session.execute(update(Manifest), [_measures(ids[one.digest], one) for one in fresh.values()])
+        await _write_layers(session, list(fresh.values()), ids)
     return len(fresh)
 
 
-async def _claim_measuring(session: AsyncSession, manifest_id: int, manifest: Measured, at: datetime) -> bool:
-    """Fill in the row unless that was done: the conditional UPDATE lets exactly one writer go on to the layers."""
-    claimed = await session.execute(
+async def _claim_measuring(session: AsyncSession, manifest_ids: Sequence[int], at: datetime) -> set[int]:
+    """Those that nobody measured before: the conditional UPDATE lets exactly one writer go on."""
+    claimed = await session.scalars(
         update(Manifest)
-        .where(Manifest.id == manifest_id, Manifest.fetched_at.is_(None))
-        .values(
-            media_type=manifest.media_type,
-            config_digest=manifest.config_digest,
-            created_at=manifest.created_at,
-            compressed_bytes=manifest.compressed_bytes,
-            layer_count=len(manifest.layers),
-            fetched_at=at,
-        )
+        .where(Manifest.id.in_(manifest_ids), Manifest.fetched_at.is_(None))
+        .values(fetched_at=at)
         .returning(Manifest.id)
         .execution_options(synchronize_session=False)
     )
-    return claimed.first() is not None
+    return set(claimed)
+
+
+def _measures(manifest_id: int, manifest: Measured) -> dict[str, Any]:
+    return {
+        "id": manifest_id,
+        "media_type": manifest.media_type[:128],
+        "config_digest": manifest.config_digest,
+        "created_at": manifest.created_at,
+        "compressed_bytes": manifest.compressed_bytes,
+        "layer_count": len(manifest.layers),
+    }
 
 
 async def _write_layers(session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int]) -> None:

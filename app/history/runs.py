@@ -37,22 +37,46 @@ async def add_runs(
     nothing either. A sight older than what is known already is put in its place in time.
     """
     series = {row.platform: row for row in await session.scalars(select(Series).where(Series.tag_id == sight.tag.id))}
-    first_sight = not series
     latest = await _latest_runs(session, series.values())
+    await _add_series(session, sight, series, [one.platform for one in found])
     changes: list[Change] = []
-    for platform in found:
-        row = series.get(platform.platform)
-        if row is None:
-            row = series[platform.platform] = await _new_series(session, sight, platform.platform, first_sight)
+    builds: dict[str, Build] = {}
+    for one in found:
+        row = series[one.platform]
         _offered_again(session, sight, row)
-        manifest_id = manifest_ids[platform.digest]
         before = await _before(session, sight, row, latest.get(row.id))
-        if await _add_run(session, sight, row, manifest_id, before):
-            changes.append(_change(sight, platform, before))
+        build = await _new_run(session, sight, row, manifest_ids[one.digest], before)
+        if build is not None:
+            builds[one.platform] = build
+            changes.append(_change(sight, one, before))
+    await _add_builds(session, sight, series, builds)
     if sight.current:
-        offered = {platform.platform for platform in found}
+        offered = {one.platform for one in found}
         changes += _dropped(session, sight, [row for row in series.values() if row.platform not in offered])
     return changes
+
+
+async def _add_series(session: AsyncSession, sight: Sight, series: dict[str, Series], platforms: Sequence[str]) -> None:
+    """Series for the platforms that are new; an event for each, unless the whole tag is new."""
+    first_sight = not series
+    for platform in platforms:
+        if platform not in series:
+            series[platform] = Series(tag_id=sight.tag.id, platform=platform, first_seen_at=sight.event.at)
+            session.add(series[platform])
+            if not first_sight:
+                _add_event(session, sight, TagEventKind.PLATFORM_ADDED, platform)
+    await session.flush()
+
+
+async def _add_builds(
+    session: AsyncSession, sight: Sight, series: Mapping[str, Series], builds: Mapping[str, Build]
+) -> None:
+    """The builds, and the pointer of each series to its latest."""
+    session.add_all(builds.values())
+    await session.flush()
+    for platform, build in builds.items():
+        if sight.current or series[platform].latest_build_id is None:
+            series[platform].latest_build_id = build.id
 
 
 async def _latest_runs(session: AsyncSession, series: Iterable[Series]) -> dict[int, _Run]:
@@ -63,15 +87,6 @@ async def _latest_runs(session: AsyncSession, series: Iterable[Series]) -> dict[
         .where(Build.id.in_(ids))
     )
     return {row[0]: _Run(row[1], row[2], row[3], row[4]) for row in rows}
-
-
-async def _new_series(session: AsyncSession, sight: Sight, platform: str, first_sight: bool) -> Series:
-    row = Series(tag_id=sight.tag.id, platform=platform, first_seen_at=sight.event.at)
-    session.add(row)
-    if not first_sight:
-        _add_event(session, sight, TagEventKind.PLATFORM_ADDED, platform)
-    await session.flush()
-    return row
 
 
 def _offered_again(session: AsyncSession, sight: Sight, row: Series) -> None:
@@ -111,26 +126,24 @@ async def _before(session: AsyncSession, sight: Sight, row: Series, latest: _Run
     return _Run(*run) if run is not None else None
 
 
-async def _add_run(session: AsyncSession, sight: Sight, row: Series, manifest_id: int, before: _Run | None) -> bool:
+async def _new_run(
+    session: AsyncSession, sight: Sight, row: Series, manifest_id: int, before: _Run | None
+) -> Build | None:
+    """The build to add; None where the platform still runs on the same manifest."""
     if before is not None and before.manifest_id == manifest_id:
-        return False
+        return None
     after = await _after(session, sight, row)
     if after is not None and after.manifest_id == manifest_id:
         after.first_seen_at = sight.event.at  # the same run, now known to have begun earlier
         after.tag_event_id = sight.event.id
-        return False
-    build = Build(
+        return None
+    return Build(
         series_id=row.id,
         manifest_id=manifest_id,
         first_seen_at=sight.event.at,
         origin=Origin.POLL,
         tag_event_id=sight.event.id,
     )
-    session.add(build)
-    await session.flush()
-    if after is None:
-        row.latest_build_id = build.id
-    return True
 
 
 async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | None:
