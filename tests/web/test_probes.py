@@ -58,7 +58,7 @@ async def test_metrics_show_values_and_health(client: httpx.AsyncClient) -> None
     }
     assert found["tarewatch_host_paused_seconds"] == {("ghcr.io",): 3600}
     assert found["tarewatch_host_quota_remaining"] == {("docker.io",): 7}
-    assert found["tarewatch_pending_details"] == {("quota", "0"): 1}
+    assert found["tarewatch_pending_details"] == {("0", "quota"): 1}
     assert found["tarewatch_worker_heartbeat_timestamp_seconds"] == {("worker-1",): NOW.timestamp() - 10}
     assert found["tarewatch_poll_lag_seconds"] == {(): 0}
 
