@@ -4,8 +4,10 @@ Kept until the database's revision moves (`clear`), but a minute at most, since 
 Only answers for anonymous GETs are kept; HEAD, 304, gzip and the headers of `security` are done here for all.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from app.web.answers import EMPTY_BODY, Answer, Message, finish
@@ -86,6 +88,7 @@ class CachedAnswers:
     def __init__(self, app: App, cache: AnswerCache) -> None:
         self._app = app
         self._cache = cache
+        self._making: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A kept answer at once; else the application's, finished and kept."""
@@ -98,6 +101,8 @@ class CachedAnswers:
         asked = _Asked(scope["headers"])
         key = (scope["scheme"], asked.host, scope["query_string"], scope["path"])
         answer = None if asked.known else self._cache.get(key)
+        if answer is None and not asked.known:
+            answer = await self._shared(key)
         if answer is None:
             answer = await self._made(scope, receive, send, None if asked.known else key)
         if answer is None:
@@ -110,12 +115,36 @@ class CachedAnswers:
         await send(start)
         await send(EMPTY_BODY if scope["method"] == "HEAD" else body)
 
+    async def _shared(self, key: Key) -> Answer | None:
+        """What another request for the same is making just now, so that a crowd after a change costs one answer."""
+        if (making := self._making.get(key)) is None:
+            return None
+        await making.wait()
+        return self._cache.get(key)
+
     async def _made(self, scope: Scope, receive: Receive, send: Send, key: Key | None) -> Answer | None:
         """The application's answer if it is a whole 200; anything else is passed on, and None returned."""
         generation = self._cache.generation
         passing = _Collect(scope, send)
-        # HEAD is GET without the body, for every route alike.
-        await self._app({**scope, "method": "GET"}, receive, passing.send)
+        with self._announced(key):
+            # HEAD is GET without the body, for every route alike.
+            await self._app({**scope, "method": "GET"}, receive, passing.send)
+            return self._finished(passing, key, generation)
+
+    @contextmanager
+    def _announced(self, key: Key | None) -> Iterator[None]:
+        """While open, others wait for this answer; those who came too late to be first make their own."""
+        if key is None or key in self._making:
+            yield
+            return
+        done = self._making[key] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._making[key]
+            done.set()
+
+    def _finished(self, passing: "_Collect", key: Key | None, generation: int) -> Answer | None:
         if passing.headers is None:
             return None
         answer = finish(passing.headers, b"".join(passing.parts))
@@ -131,9 +160,9 @@ class CachedAnswers:
             await send({"type": "http.response.start", "status": 204, "headers": headers})
             await send(EMPTY_BODY)
             return
-        try:
-            await self._app(scope, receive, _with_headers(scope, send))
-        finally:
+        passing = _Passing(scope, send)
+        await self._app(scope, receive, passing.send)
+        if passing.status < 400:  # a stranger's refused attempts empty nothing
             self._cache.clear()
 
 
@@ -164,12 +193,17 @@ class _Collect:
         await self._send(message)
 
 
-def _with_headers(scope: Scope, send: Send) -> Send:
-    extra = security_headers(scope["scheme"])
+class _Passing:
+    """Passes an answer on with the headers that all have, and remembers its `status`."""
 
-    async def sending(message: Message) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.status = 0
+        self._extra = security_headers(scope["scheme"])
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """ASGI's `send`."""
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], *extra]}
-        await send(message)
-
-    return sending
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], *self._extra]}
+        await self._send(message)

@@ -5,7 +5,7 @@ import gzip
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from app.db import Database
 from app.web.answers import finish
@@ -45,6 +45,22 @@ async def test_second_answer_is_kept_one(client: httpx.AsyncClient, calls: list[
     assert int(head.headers["content-length"]) > 0
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     assert unchanged.headers["etag"]
+
+
+async def test_a_crowd_costs_one_answer(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """Requests for what is being made wait for it; one that cannot be kept is made for each."""
+    calls: list[str] = []
+
+    @app.get("/slow/{name}")
+    async def slow(name: str) -> Response:
+        calls.append(name)
+        await asyncio.sleep(0.05)
+        return Response(name, 404 if name == "missing" else 200)
+
+    for name in ("kept", "missing"):
+        answers = await asyncio.gather(*(client.get(f"/slow/{name}") for _ in range(5)))
+        assert {answer.text for answer in answers} == {name}
+    assert (calls.count("kept"), calls.count("missing")) == (1, 5)
 
 
 async def test_variants_have_tags_of_their_own(client: httpx.AsyncClient) -> None:
@@ -139,6 +155,14 @@ async def test_own_write_is_seen_at_once(client: httpx.AsyncClient, calls: list[
     await client.delete("/api/v1/watches/1", headers=BEARER)
     await client.get(COUNTED)
     assert len(calls) == 2
+
+
+async def test_refused_write_empties_nothing(client: httpx.AsyncClient, calls: list[str]) -> None:
+    """A stranger cannot make us work by being refused."""
+    await client.get(COUNTED)
+    await client.delete("/api/v1/watches/1")
+    await client.get(COUNTED)
+    assert len(calls) == 1
 
 
 async def test_bump_forgets(app: FastAPI, client: httpx.AsyncClient, calls: list[str]) -> None:
