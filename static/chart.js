@@ -46,18 +46,21 @@ function* clipped(steps, start, end) {
   if (carried) yield { ...carried, at: start };
 }
 
-export function path(steps, { start, end, bottom, top, width = WIDTH, height = HEIGHT }) {
+const row = (bytes, { bottom, top }) => Math.floor((top - bytes) * HEIGHT / (top - bottom) + 0.5);
+
+export function path(steps, frame) {
+  const { start, end } = frame;
   let text = "", pen = null, lifted = false;
   for (const step of clipped(steps, start, end)) {
-    const x = Math.floor((step.at - start) * width / (end - start) + 0.5);
-    const y = step.bytes === null ? null : Math.floor((top - step.bytes) * height / (top - bottom) + 0.5);
+    const x = Math.floor((step.at - start) * WIDTH / (end - start) + 0.5);
+    const y = step.bytes === null ? null : row(step.bytes, frame);
     if (pen && y === pen[1]) continue;
     if (pen && (x > pen[0] || lifted)) text += `h${x - pen[0]}`;
     if (y !== null) text += pen ? `v${y - pen[1]}` : `M${x} ${y}`;
     lifted = !pen;
     pen = y === null ? null : [x, y];
   }
-  return pen ? `${text}h${width - pen[0]}` : text;
+  return pen ? `${text}h${WIDTH - pen[0]}` : text;
 }
 
 // The payload's deltas as steps {at, bytes, build}; null bytes: pending with a build, gone without.
@@ -91,7 +94,7 @@ const html = (name, className, ...children) => {
   element.append(...children);
   return element;
 };
-const percent = (share) => `${+(share * 100).toFixed(2)}%`;
+const percent = (share) => `${Math.floor(share * 10000 + 0.5) / 100}%`;
 const day = (at) => new Date(at * 1000).toUTCString().slice(5, 16).replace(/^0/, "");
 
 // The step in force at a moment and the last known value before it.
@@ -128,7 +131,7 @@ function enhance(figure) {
       node("path", { class: `line ${line.class}`, "data-line": i, d: path(line.steps, shape) })));
     plot.querySelector(".ends").replaceChildren(...shown.flatMap(([line, i]) => {
       const bytes = inForce(line, end)?.step.bytes ?? null;
-      return bytes === null ? [] : [node("circle", { class: line.class, "data-line": i, r: 3.5, cx: "100%", cy: percent(height(bytes)) })];
+      return bytes === null ? [] : [node("circle", { class: line.class, "data-line": i, r: 3.5, cx: "100%", cy: percent(row(bytes, shape) / HEIGHT) })];
     }));
   }
 

@@ -1,5 +1,6 @@
 """The charts as SVG markup: percent coordinates outside, a stretched inner drawing with non-scaling strokes."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -116,7 +117,7 @@ def _last_value(line: Line, end: int) -> int | None:
 
 
 def _percent(share: float) -> str:
-    return f"{round(share * 100, 2):g}%"
+    return f"{math.floor(share * 10_000 + 0.5) / 100:g}%"
 
 
 def _joined(parts: Iterable[Markup]) -> Markup:

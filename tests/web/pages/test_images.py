@@ -85,7 +85,7 @@ async def test_the_demo_says_so_on_the_page(settings: Settings, seeded: Database
     app = create_app(settings.model_copy(update={"demo": True}), seeded, clock=lambda: NOW)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
         for address in ("/", "/status", "/about", "/image?image=alpine&tag=3.20", "/login"):
-            assert "made up" in (await fetch(client, address)).one("div", cls="demo").text
+            assert "made up" in (await fetch(client, address)).one("aside", cls="demo").text
         assert "make demo" not in (await fetch(client, "/")).text
 
 
