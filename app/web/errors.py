@@ -23,6 +23,7 @@ from app.web.templates import render
 log = logging.getLogger(__name__)
 
 _SHOWN_INPUT = 120
+_SHOWN_PATH = 300
 _METHODS = ("GET", "POST", "PATCH", "DELETE")
 _BY_STATUS = {status: code for code, (status, _) in TITLES.items()}
 _BY_STATUS |= {400: "request-unreadable", 403: "no-admin-token", 404: "page-unknown", 503: "not-ready"}
@@ -57,7 +58,7 @@ async def answer(request: Request, error: Exception) -> Response:
     if problem.code == "database-unusable":
         log.error("the database does not answer: %s", error)
     if is_api(request.url.path) or "text/html" not in request.headers.get("accept", ""):
-        body = orjson.dumps(problem.document(request.url.path))
+        body = orjson.dumps(problem.document(request.url.path[:_SHOWN_PATH]))
         return Response(body, problem.status, dict(problem.headers), PROBLEM_JSON)
     context = {name: getattr(problem, name) for name in ("status", "title", "detail", "hint")}
     page = render(request, "error.html", context, status=problem.status)
