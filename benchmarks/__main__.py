@@ -1,0 +1,17 @@
+"""`make bench`: every benchmark, one after the other."""
+
+import sys
+
+from benchmarks import polling, serving, storage
+
+
+def main() -> None:
+    """Print each figure as it comes; a missed aim is said, and is no failure: machines differ."""
+    for title, benchmark in (("polling", polling), ("serving", serving), ("storage", storage)):
+        print(f"\n{title}: {(benchmark.__doc__ or '').splitlines()[0]}", flush=True)
+        for ratio in benchmark.run():
+            print(f"  {ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
