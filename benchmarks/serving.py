@@ -25,6 +25,7 @@ from app.db import open_database
 from app.main import create_app
 from app.schema import upgrade
 from app.settings import Settings
+from benchmarks.ratio import Ratio
 from tests.history.seed import add_series, add_tag, seed_many
 
 ROUNDS = 7
@@ -37,15 +38,6 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 _ETAG = re.compile(rb'etag: ("[^"]+")', re.IGNORECASE)
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How many times the baseline's time something took, and how many it may."""
-
-    name: str
-    value: float
-    target: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,5 +219,5 @@ async def _repeat(link: tuple[asyncio.StreamReader, asyncio.StreamWriter], reque
 
 
 if __name__ == "__main__":
-    for ratio in run():
-        print(f"{ratio.name:45} {ratio.value:5.2f} x bare ASGI (aim: {ratio.target:g} at most)")
+    for figure in run():
+        print(figure)

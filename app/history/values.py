@@ -4,6 +4,7 @@ The value of a series at a time is that of the last *measured* build at or befor
 """
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, and_, case, collate, exists, func, select
@@ -17,6 +18,7 @@ from app.registry.reference import HUB, Repository
 _OFFICIAL = "library/"
 
 
+@lru_cache(maxsize=4096)
 def image_name(host: str, path: str) -> str:
     """The repository as people write it: "debian"."""
     return Repository(host, path).familiar

@@ -56,9 +56,8 @@ def reads(model: type[BaseModel], example: Any, *problems: str) -> Responses:
     """What a GET may answer: the document, 304, and these problems beside those that any request may meet."""
     whole = {"model": model, "content": {JSON: {"example": example}}, "headers": _ETAG}
     unchanged = {"description": "What you have, by If-None-Match, is current.", "headers": _ETAG}
-    return {200: whole, 304: unchanged} | _problems(
-        (*problems, "parameter-invalid", "server-error", "database-unusable")
-    )
+    found: Responses = {200: whole, 304: unchanged}
+    return found | _problems((*problems, "parameter-invalid", "server-error", "database-unusable"))
 
 
 def writes(status: int, answer: dict[str, Any], *problems: str) -> Responses:
