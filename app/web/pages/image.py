@@ -66,30 +66,37 @@ class Headline:
 
 @router.get("/image")
 async def image(request: Request, session: ReadSession, now: Now, query: Wanted) -> HTMLResponse:
-    """Headline, chart, builds, events of one tag."""
+    """Headline, chart, table, builds, events, other tags."""
     repository, tag = read_reference(query.image, query.tag)
     history = await series_of(session, repository, tag)
     chart = chart_of(history, query.view, now)
     wanted = BuildFilter(repository, tag, query.platform or None)
     builds = await builds_page(session, wanted, limit=_BUILDS, after=decode_cursor(_LISTING, query.after))
-    events = history.events[::-1]
     context = {
-        "history": history,
-        "headline": headline(history, now),
-        "pending": is_pending(history),
-        "dropped": {one.platform for one in history.series if one.dropped_at},
-        "young": now - history.first_seen_at < _YOUNG,
         "chart": chart,
         "plot": plot(chart),
         "payload": payload(chart),
         "table": table_of(chart),
         "builds": builds,
         "next_cursor": encode_cursor(_LISTING, builds.after) if builds.after else None,
-        "events": events[:_EVENTS],
-        "hidden_events": max(len(events) - _EVENTS, 0),
         "siblings": [name for name in await watched_tag_names(session, repository) if name != tag],
     }
-    return render(request, "image.html", context | _wording(query, history))
+    return render(request, "image.html", context | _state(history, now) | _wording(query, history))
+
+
+def _state(history: TagHistory, now: datetime) -> dict[str, Any]:
+    """What is known of the tag now, and what happened to it."""
+    began = min((one.points[0].at for one in history.series if one.points), default=now)
+    return {
+        "history": history,
+        "headline": headline(history, now),
+        "pending": is_pending(history),
+        "dropped": {one.platform for one in history.series if one.dropped_at},
+        "began": began,
+        "young": now - began < _YOUNG,
+        "events": history.events[: -_EVENTS - 1 : -1],
+        "hidden_events": max(len(history.events) - _EVENTS, 0),
+    }
 
 
 def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:

@@ -6,6 +6,11 @@ import json
 
 import httpx
 
+from app.db import Database
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import NOW
+from tests.history.seed import add_series, add_tag
 from tests.web.charts.drawing import elements, parsed
 from tests.web.pages.reading import fetch
 
@@ -100,6 +105,28 @@ async def test_the_chart_as_a_file(client: httpx.AsyncClient) -> None:
     root = parsed(answer.text)
     assert len([path for path in elements(root, "path") if "line" in path.get("class", "")]) == 3
     assert elements(root, "style")
+
+
+async def test_every_link_of_the_page_leads_somewhere(client: httpx.AsyncClient) -> None:
+    """Files, ranges, builds, other tags: each address that the page names has an answer."""
+    page = await fetch(client, f"{SLIM}&unit=MiB&platform=linux/amd64&platform=linux/arm64")
+    links = {link.attributes["href"].partition("#")[0] for link in page.all("a")} - {""}
+    assert any(link.startswith("/api/v1/series?") for link in links)
+    assert {link: (await client.get(link)).status_code for link in links - {"/admin?unit=MiB"}} == dict.fromkeys(
+        links - {"/admin?unit=MiB"}, 200
+    )
+
+
+async def test_a_history_of_minutes_says_so(settings: Settings, sqlite_database: Database) -> None:
+    """On the first day there is a dot instead of a line, and a sentence that explains it."""
+    async with sqlite_database.writing() as session:
+        tag = await add_tag(session, "debian:trixie", NOW)
+        await add_series(session, tag, "linux/amd64", [(NOW, 28_000_000)])
+    app = create_app(settings, sqlite_database, clock=lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        page = await fetch(client, "/image?image=debian&tag=trixie")
+    assert len(page.all("circle")) == 1
+    assert "the line grows from here" in page.one("figcaption").text
 
 
 async def test_the_history_as_csv(client: httpx.AsyncClient) -> None:
