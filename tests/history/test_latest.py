@@ -9,8 +9,9 @@ from app.db import Database
 from app.history.errors import UnknownImage
 from app.history.latest import IMAGE_SORTS, ImageFilter, ImageRow, ImageSort, image_rows, latest_all, latest_of
 from app.history.page import Key, PageKeyInvalid
+from app.models import PendingDetail, TagEvent, TagEventKind
 from app.registry.reference import Repository
-from tests.history.seed import DAY, MB, add_series, add_tag, seed_many
+from tests.history.seed import DAY, MB, add_series, add_tag, digest_of, seed_many
 
 
 async def _rows(database: Database, now: datetime, **wanted: object) -> dict[str, ImageRow]:
@@ -52,6 +53,21 @@ async def test_unmeasured_build_is_pending_and_keeps_the_last_value(seeded: Data
     assert row.pending
     assert row.compressed_bytes is not None
     assert row.changed_at == now - timedelta(hours=1)
+
+
+async def test_unread_document_makes_the_tag_pending(database: Database, now: datetime) -> None:
+    """A tag whose new index was seen but not read yet is pending, though its last build is measured."""
+    async with database.writing() as session:
+        tag = await add_tag(session, "debian:12", now - DAY)
+        await add_series(session, tag, "linux/amd64", [(now - DAY, MB)])
+        event = TagEvent(tag_id=tag.id, at=now, kind=TagEventKind.MOVED, digest=digest_of("unread"))
+        session.add(event)
+        await session.flush()
+        waiting = {"kind": "tag", "priority": 0, "reason": "quota", "created_at": now, "next_try_at": now}
+        ids = {"repository_id": tag.repository_id, "tag_event_id": event.id, "digest": event.digest}
+        session.add(PendingDetail(**ids, **waiting))
+    (row,) = (await _rows(database, now)).values()
+    assert (row.pending, row.compressed_bytes) == (True, MB)
 
 
 async def test_tag_never_looked_at_is_listed_without_value(seeded: Database, now: datetime) -> None:
