@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import PendingDetail, Tag, TagEvent, Watch, WatchTag
 
+_CHUNK = 500  # bound parameters of one statement stay far below every limit
 _DIGITS = re.compile(r"(\d+)")
 _REFERRER = re.compile(r"sha256-[0-9a-f]{64}(\..*)?")  # signatures, attestations and SBOMs of another manifest
 
@@ -36,19 +37,18 @@ async def cover(session: AsyncSession, watch: Watch, names: Sequence[str], now: 
     """
     tags = await _ensure_tags(session, watch.repository_id, names, now)
     known = set(await session.scalars(select(WatchTag.tag_id).where(WatchTag.watch_id == watch.id)))
-    added = [tag.id for tag in tags if tag.id not in known]
-    session.add_all(WatchTag(watch_id=watch.id, tag_id=tag_id) for tag_id in added)
+    added = [tag for tag in tags if tag.id not in known]
+    session.add_all(WatchTag(watch_id=watch.id, tag_id=tag.id) for tag in added)
     await session.flush()
-    await inherit(session, watch.repository_id, now)
+    await inherit(session, added, now)
     return len(added)
 
 
 async def _ensure_tags(session: AsyncSession, repository_id: int, names: Sequence[str], now: datetime) -> list[Tag]:
-    known = {
-        tag.name: tag
-        for tag in await session.scalars(select(Tag).where(Tag.repository_id == repository_id))
-        if tag.name in set(names)
-    }
+    query = select(Tag).where(Tag.repository_id == repository_id)
+    query = query.where(Tag.name == names[0]) if len(names) == 1 else query
+    wanted = set(names)
+    known = {tag.name: tag for tag in await session.scalars(query) if tag.name in wanted}
     for name in names:
         if name not in known:
             known[name] = Tag(repository_id=repository_id, name=name, first_seen_at=now, next_check_at=now)
@@ -57,18 +57,25 @@ async def _ensure_tags(session: AsyncSession, repository_id: int, names: Sequenc
     return list(known.values())
 
 
-async def inherit(session: AsyncSession, repository_id: int, now: datetime) -> None:
-    """Derive every tag's `watched`, `platforms` and `interval_seconds` from the watches that cover it."""
-    rows = await session.execute(
-        select(WatchTag.tag_id, Watch)
-        .join(Watch, Watch.id == WatchTag.watch_id)
-        .where(Watch.repository_id == repository_id, Watch.paused.is_(False))
-    )
+async def inherit(session: AsyncSession, tags: Sequence[Tag], now: datetime) -> None:
+    """Derive each tag's `watched`, `platforms` and `interval_seconds` from the watches that cover it."""
     watches: dict[int, list[Watch]] = {}
-    for tag_id, watch in rows:
-        watches.setdefault(tag_id, []).append(watch)
-    for tag in await session.scalars(select(Tag).where(Tag.repository_id == repository_id)):
+    for start in range(0, len(tags), _CHUNK):
+        rows = await session.execute(
+            select(WatchTag.tag_id, Watch)
+            .join(Watch, Watch.id == WatchTag.watch_id)
+            .where(WatchTag.tag_id.in_([tag.id for tag in tags[start : start + _CHUNK]]), Watch.paused.is_(False))
+        )
+        for tag_id, watch in rows:
+            watches.setdefault(tag_id, []).append(watch)
+    for tag in tags:
         await _inherit_one(session, tag, watches.get(tag.id, []), now)
+
+
+async def tags_of(session: AsyncSession, watch_id: int) -> list[Tag]:
+    """The tags that a watch covers."""
+    covered = select(Tag).join(WatchTag, WatchTag.tag_id == Tag.id).where(WatchTag.watch_id == watch_id)
+    return list(await session.scalars(covered))
 
 
 async def _inherit_one(session: AsyncSession, tag: Tag, watches: list[Watch], now: datetime) -> None:

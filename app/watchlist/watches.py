@@ -1,6 +1,5 @@
 """Watches: add, list, pause, remove. What was recorded stays, whatever happens to the watch."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Repository, Revision, Tag, Watch, WatchTag
 from app.registry import reference
-from app.watchlist.coverage import cover, inherit
+from app.watchlist.coverage import cover, inherit, tags_of
 from app.watchlist.spec import UnknownWatch, WatchExists, WatchSpec
 
 
@@ -68,10 +67,11 @@ async def ensure_repository(session: AsyncSession, wanted: reference.Repository)
 async def remove_watch(session: AsyncSession, watch_id: int, now: datetime) -> WatchSpec:
     """Forget a watch and give back what it was; its tags' history stays. UnknownWatch if there is none."""
     watch, spec = await _find(session, watch_id)
+    tags = await tags_of(session, watch_id)
     await session.execute(delete(WatchTag).where(WatchTag.watch_id == watch_id))
     await session.delete(watch)
     await session.flush()
-    await inherit(session, watch.repository_id, now)
+    await inherit(session, tags, now)
     await _changed(session)
     return spec
 
@@ -81,7 +81,7 @@ async def set_paused(session: AsyncSession, watch_id: int, paused: bool, now: da
     watch, spec = await _find(session, watch_id)
     watch.paused = paused
     await session.flush()
-    await inherit(session, watch.repository_id, now)
+    await inherit(session, await tags_of(session, watch_id), now)
     await _changed(session)
     return spec
 
@@ -113,16 +113,6 @@ async def list_watches(session: AsyncSession) -> tuple[WatchInfo, ...]:
         .order_by(Repository.host, Repository.path, Watch.tag_pattern)
     )
     return tuple(_info(watch, repository, tags) for watch, repository, tags in rows)
-
-
-async def covered_tags(session: AsyncSession, watch_ids: Iterable[int]) -> list[int]:
-    """The ids of the tags that any of these watches covers."""
-    return list(await session.scalars(select(WatchTag.tag_id).where(WatchTag.watch_id.in_(list(watch_ids))).distinct()))
-
-
-async def make_due(session: AsyncSession, tag_ids: Iterable[int], now: datetime) -> None:
-    """Let these tags be looked at now, whatever their schedule says."""
-    await session.execute(update(Tag).where(Tag.id.in_(list(tag_ids))).values(next_check_at=now))
 
 
 async def _find(session: AsyncSession, watch_id: int) -> tuple[Watch, WatchSpec]:
