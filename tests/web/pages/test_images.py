@@ -75,7 +75,7 @@ async def test_an_unreachable_registry_is_named(client: httpx.AsyncClient) -> No
     page = await fetch(client, "/")
     banner = page.one("div", cls="bad")
     assert "quay.io" in banner.text
-    assert "no such host name" in banner.text
+    assert "quay.io: no such host name" in banner.text
     assert banner.all("time")
     assert "make demo" in banner.text
 
