@@ -29,7 +29,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class HostHealth:
-    """A registry as last met; `state` "paused" wins over "failing". `next_try_at`: the next look at any of its tags."""
+    """A registry as last met; "failing": it gave no usable answer, "paused": it asked for a pause.
+
+    `next_try_at`: the next look at any of its tags. `pulls_paused_until`: the pull quota is used up; looking goes on.
+    """
 
     name: str
     state: HostState
@@ -42,6 +45,7 @@ class HostHealth:
     paused_until: datetime | None
     next_try_at: datetime | None
     quota: Quota | None
+    pulls_paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,20 +197,25 @@ def _host_health(name: str, host: Host | None, watched: tuple[int, datetime | No
     tags, next_check = watched
     if host is None:
         return HostHealth(name, "unmet", tags, None, None, 0, None, None, None, next_check, None)
-    paused = host.paused_until if host.paused_until and host.paused_until > now else None
+    paused = _ahead(host.paused_until, now)
     return HostHealth(
         name=name,
-        state="paused" if paused else "failing" if host.failures else "ok",
+        state="failing" if host.failures else "paused" if paused else "ok",
         tags=tags,
         cause_code=host.error_code,
-        cause=host.pause_reason if paused else host.error_message,
+        cause=host.error_message if host.failures else host.pause_reason if paused else None,
         failures=host.failures,
         failing_since=host.failing_since,
         ok_at=host.ok_at,
         paused_until=paused,
         next_try_at=max(filter(None, (paused, next_check)), default=None),
         quota=_quota(host),
+        pulls_paused_until=_ahead(host.pulls_paused_until, now),
     )
+
+
+def _ahead(moment: datetime | None, now: datetime) -> datetime | None:
+    return moment if moment is not None and moment > now else None
 
 
 def _quota(host: Host) -> Quota | None:

@@ -73,7 +73,7 @@ class Build(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     series_id: Mapped[int] = mapped_column(ForeignKey("series.id"))
     manifest_id: Mapped[int] = mapped_column(ForeignKey("manifests.id"), index=True)
-    first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     pushed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     origin: Mapped[str] = mapped_column(String(8))
     tag_event_id: Mapped[int | None] = mapped_column(ForeignKey("tag_events.id"))

@@ -10,7 +10,9 @@ from app.db import Database
 from app.history.observations import Deferred, Failed, Observation
 from app.models import Host
 from app.polling.round import Polling
-from app.registry.politeness import PULL_LIMIT, Politeness, Quota
+from app.registry.politeness import PULL_LIMIT, RATE_LIMITED, Politeness, Quota
+
+_REASONS = {RATE_LIMITED: "the registry asked us to slow down (429 Too Many Requests)"}
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ def _note_state(host: Host, polling: Polling) -> None:
     if state.pause_reason == PULL_LIMIT:
         host.pulls_paused_until = state.paused_until
     elif state.paused_until is not None:
-        host.paused_until, host.pause_reason = state.paused_until, state.pause_reason
+        host.paused_until = state.paused_until
+        host.pause_reason = _REASONS.get(state.pause_reason or "", state.pause_reason)
     if state.quota is not None:
         host.quota_limit, host.quota_remaining = state.quota.limit, state.quota.remaining
         host.quota_window_seconds, host.quota_seen_at = state.quota.window_seconds, state.quota.seen_at

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Repository, Revision, Tag, Watch, WatchTag
+from app.models import Repository, Revision, Watch, WatchTag
 from app.registry import reference
 from app.watchlist.coverage import cover, inherit, tags_of
 from app.watchlist.spec import UnknownWatch, WatchExists, WatchSpec
@@ -43,8 +44,11 @@ async def add_watch(session: AsyncSession, spec: WatchSpec, *, origin: str, now:
         created_at=now,
         next_expand_at=now if spec.is_pattern else None,
     )
-    session.add(watch)
-    await session.flush()
+    try:
+        async with session.begin_nested():
+            session.add(watch)
+    except IntegrityError:  # added by somebody else since we looked
+        raise WatchExists(f"{spec} is watched already") from None
     if not spec.is_pattern:
         await cover(session, watch, [spec.tag_pattern], now)
     await _changed(session)
@@ -59,8 +63,11 @@ async def ensure_repository(session: AsyncSession, wanted: reference.Repository)
     if found is not None:
         return found
     row = Repository(host=wanted.registry, path=wanted.path)
-    session.add(row)
-    await session.flush()
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:  # made by somebody else since we looked
+        return await ensure_repository(session, wanted)
     return row
 
 

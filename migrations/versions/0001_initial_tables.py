@@ -209,6 +209,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_builds_manifest_id", "builds", ["manifest_id"])
+    op.create_index("ix_builds_first_seen_at", "builds", ["first_seen_at"])
 
     op.create_table(
         "pending_details",

@@ -20,12 +20,12 @@ from app.watchlist import WatchSpec, add_watch
 from tests.conftest import NOW
 from tests.polling.conftest import HUB_HOST, ROOMY, debian
 
-TAGS = 60
+TAGS = 30
 
 
 @pytest.fixture
 async def registries_file(tmp_path: Path) -> AsyncIterator[tuple[Path, ImitationRegistry]]:
-    """A Hub with sixty tags in six repositories, on a port."""
+    """A Hub with thirty tags in six repositories, on a port."""
     world = World()
     for n in range(TAGS):
         world.push(f"library/r{n % 6}", f"v{n}", debian(1_000_000 + n * 1000, ("linux/amd64", "linux/arm64")), at=NOW)
@@ -75,10 +75,10 @@ async def test_killed_at_any_moment(database_url: str, registries_file: tuple[Pa
             for n in range(TAGS):
                 await add_watch(session, WatchSpec.parse(f"r{n % 6}:v{n}"), origin="cli", now=NOW)
         kills = []
-        for requests in (1, 40, 90, 170, 250):
+        for requests in (1, 40, 90):
             kills.append(await _kill_after(await _poll(database_url, registries), registry, requests))
             await _free_leases(database)
-        assert sum(kills) >= 3, "the kills came too late to prove anything"
+        assert sum(kills) >= 2, "the kills came too late to prove anything"
         last = await _poll(database_url, registries)
         assert await asyncio.wait_for(last.wait(), 60) == 0
         await _check(database)

@@ -1,5 +1,6 @@
 """Watches and the tags that follow from them."""
 
+import asyncio
 from datetime import datetime, timedelta
 
 import pytest
@@ -149,3 +150,17 @@ async def test_changes_are_announced(sqlite_database: Database, now: datetime) -
         numbers.append(await session.scalar(select(Revision.number)))
         assert (await session.scalars(select(Watch))).all() == []
     assert numbers == [1, 2, 3]
+
+
+async def test_the_same_watch_at_the_same_moment(database: Database, now: datetime) -> None:
+    """Of several people who add one watch at once, one succeeds and the others are told."""
+
+    async def add() -> str:
+        try:
+            async with database.writing() as session:
+                await add_watch(session, WatchSpec.parse("ghcr.io/a/b:c"), origin="api", now=now)
+        except WatchExists:
+            return "exists"
+        return "added"
+
+    assert sorted(await asyncio.gather(*(add() for _ in range(4)))) == ["added", "exists", "exists", "exists"]

@@ -151,6 +151,7 @@ STATUS: dict[str, Any] = {
             "paused_until": None,
             "next_try_at": "2026-09-01T13:00:00Z",
             "quota": {"limit": 100, "remaining": 76, "window_seconds": 21_600, "seen_at": _AT},
+            "pulls_paused_until": None,
         }
     ],
     "due_tags": 0,

@@ -33,6 +33,7 @@ class HostOut(Schema):
     paused_until: datetime | None
     next_try_at: datetime | None
     quota: QuotaOut | None
+    pulls_paused_until: datetime | None = Field(description="The pull quota is used up; changes are still noticed.")
 
 
 class FailingTagOut(Schema):
