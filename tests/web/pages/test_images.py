@@ -8,6 +8,7 @@ from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import NOW
+from tests.history.seed import seed_many
 from tests.web.pages.reading import Element, fetch
 
 
@@ -110,3 +111,18 @@ async def test_a_cursor_of_another_list_is_refused(client: httpx.AsyncClient) ->
     """A mangled link is a page that says so, not a crash."""
     page = await fetch(client, "/?after=WyJpbWFnZXM", status=400)
     assert "cursor" in page.one("h1").text
+
+
+async def test_a_long_table_is_paged(settings: Settings, sqlite_database: Database) -> None:
+    """150 tags: a hundred, then the rest, none twice, and a way back; sorted and searched pages alike."""
+    async with sqlite_database.writing() as session:
+        await seed_many(session, NOW, tags=150, builds=2)
+    app = create_app(settings, sqlite_database, clock=lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        for address in ("/", "/?sort=bytes&order=desc", "/?search=load&sort=changed"):
+            first = await fetch(client, address)
+            second = await fetch(client, first.one("a", rel="next").attributes["href"])
+            assert (len(names(first)), len(names(second))) == (100, 50)
+            assert not set(names(first)) & set(names(second))
+            assert any(link.text == "First page" for link in second.all("a"))
+            assert second.all("a", rel="next") == []
