@@ -23,8 +23,10 @@ async def intern(
     found = await ids_of(session, key, rows)
     missing = sorted(set(rows) - set(found))  # one order for everybody, so that two writers cannot deadlock
     if missing:
-        await insert_missing(session, key.class_, [rows[name] for name in missing])
-        found |= await ids_of(session, key, missing)
+        added = insert_or_pass(session, key.class_).returning(key, key.class_.id)
+        found |= dict((await session.execute(added, [dict(rows[name]) for name in missing])).all())
+        rivals = [name for name in missing if name not in found]
+        found |= await ids_of(session, key, rivals) if rivals else {}
     return found
 
 
@@ -38,10 +40,10 @@ async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: 
     return found
 
 
-async def insert_missing(session: AsyncSession, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, passing over those whose unique key is taken."""
+def insert_or_pass(session: AsyncSession, table: Any) -> Any:
+    """An INSERT that passes over rows whose unique key is taken."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    await session.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+    return dialect.insert(table).on_conflict_do_nothing()
 
 
 async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dict[str, int]:
@@ -49,10 +51,9 @@ async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dic
     return await intern(session, Manifest.digest, {digest: {"digest": digest} for digest in digests})
 
 
-async def measure(session: AsyncSession, manifests: Sequence[Measured], at: datetime) -> int:
+async def measure(session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int], at: datetime) -> int:
     """Write down manifests that were read whole, once for ever; how many had not been measured before."""
-    ids = await intern_manifests(session, [manifest.digest for manifest in manifests])
-    claimed = await _claim_measuring(session, list(ids.values()), at)
+    claimed = await _claim_measuring(session, [ids[one.digest] for one in manifests], at)
     fresh = {one.digest: one for one in manifests if ids[one.digest] in claimed}
     if fresh:
         await session.execute(update(Manifest), [_measures(ids[one.digest], one) for one in fresh.values()])

@@ -1,9 +1,10 @@
 """Write down what a look at one repository's tags gave: one transaction, safe to repeat, append-only."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,7 +59,7 @@ async def record(
         if (tag := tags.get(seen.target.tag_id)) is not None:
             await _record_one(now, tag, seen, manifest_ids)
     await session.flush()
-    await record_unchanged(session, unchanged, at, schedule)
+    await record_unchanged(session, [unchanged], at, schedule)
     now.report.unchanged = len(unchanged)
     await bump_revision(session)
     return now.report
@@ -69,24 +70,29 @@ async def bump_revision(session: AsyncSession) -> None:
     await session.execute(update(Revision).values(number=Revision.number + 1))
 
 
-async def record_unchanged(session: AsyncSession, seen: Sequence[Unchanged], at: datetime, schedule: Schedule) -> None:
-    """The common case, for tags of one repository: one UPDATE for all with the same interval."""
-    groups: defaultdict[int | None, list[int]] = defaultdict(list)
+async def record_unchanged(
+    session: AsyncSession, repositories: Iterable[Sequence[Unchanged]], at: datetime, schedule: Schedule
+) -> None:
+    """The common case, one statement for a whole round; the tags of one repository stay together in time."""
+    rows = [row for seen in repositories for row in _looked_at(seen, at, schedule)]
+    if rows:
+        await session.execute(update(Tag), sorted(rows, key=itemgetter("id")))
+
+
+def _looked_at(seen: Sequence[Unchanged], at: datetime, schedule: Schedule) -> Iterator[dict[str, Any]]:
+    next_check_at: dict[int | None, datetime] = {}
     for one in seen:
-        groups[one.target.interval_seconds].append(one.target.tag_id)
-    for interval_seconds, tag_ids in groups.items():
-        await session.execute(
-            update(Tag)
-            .where(Tag.id.in_(tag_ids))
-            .values(
-                status=TagStatus.OK,
-                checked_at=at,
-                next_check_at=at + schedule.regular(interval_seconds),
-                **_HEALTHY,
-                **_RELEASED,
-            )
-            .execution_options(synchronize_session=False)
-        )
+        interval_seconds = one.target.interval_seconds
+        if interval_seconds not in next_check_at:
+            next_check_at[interval_seconds] = at + schedule.regular(interval_seconds)
+        yield {
+            "id": one.target.tag_id,
+            "status": TagStatus.OK,
+            "checked_at": at,
+            "next_check_at": next_check_at[interval_seconds],
+            **_HEALTHY,
+            **_RELEASED,
+        }
 
 
 async def _lock(session: AsyncSession, tag_ids: Sequence[int]) -> dict[int, Tag]:
@@ -100,7 +106,7 @@ async def remember(session: AsyncSession, moved: Sequence[Moved], at: datetime) 
     ids = await intern_manifests(session, {one.digest for one in found})
     measured = [one.content for one in found if isinstance(one.content, Measured)]
     if measured:
-        await measure(session, measured, at)
+        await measure(session, measured, ids, at)
         await remove_measured(session, [manifest.digest for manifest in measured])
     return ids
 

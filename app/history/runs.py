@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.history.observations import Change, Measured, PlatformFound
@@ -40,7 +41,7 @@ async def add_runs(
     latest = await _latest_runs(session, series.values())
     await _add_series(session, sight, series, [one.platform for one in found])
     changes: list[Change] = []
-    builds: dict[str, Build] = {}
+    builds: dict[str, dict[str, Any]] = {}
     for one in found:
         row = series[one.platform]
         _offered_again(session, sight, row)
@@ -69,14 +70,17 @@ async def _add_series(session: AsyncSession, sight: Sight, series: dict[str, Ser
 
 
 async def _add_builds(
-    session: AsyncSession, sight: Sight, series: Mapping[str, Series], builds: Mapping[str, Build]
+    session: AsyncSession, sight: Sight, series: Mapping[str, Series], builds: Mapping[str, dict[str, Any]]
 ) -> None:
     """The builds, and the pointer of each series to its latest."""
-    session.add_all(builds.values())
-    await session.flush()
-    for platform, build in builds.items():
-        if sight.current or series[platform].latest_build_id is None:
-            series[platform].latest_build_id = build.id
+    if not builds:
+        return
+    added = await session.execute(insert(Build).returning(Build.series_id, Build.id), list(builds.values()))
+    ids = dict(added.all())
+    for platform in builds:
+        row = series[platform]
+        if sight.current or row.latest_build_id is None:
+            row.latest_build_id = ids[row.id]
 
 
 async def _latest_runs(session: AsyncSession, series: Iterable[Series]) -> dict[int, _Run]:
@@ -128,7 +132,7 @@ async def _before(session: AsyncSession, sight: Sight, row: Series, latest: _Run
 
 async def _new_run(
     session: AsyncSession, sight: Sight, row: Series, manifest_id: int, before: _Run | None
-) -> Build | None:
+) -> dict[str, Any] | None:
     """The build to add; None where the platform still runs on the same manifest."""
     if before is not None and before.manifest_id == manifest_id:
         return None
@@ -137,13 +141,13 @@ async def _new_run(
         after.first_seen_at = sight.event.at  # the same run, now known to have begun earlier
         after.tag_event_id = sight.event.id
         return None
-    return Build(
-        series_id=row.id,
-        manifest_id=manifest_id,
-        first_seen_at=sight.event.at,
-        origin=Origin.POLL,
-        tag_event_id=sight.event.id,
-    )
+    return {
+        "series_id": row.id,
+        "manifest_id": manifest_id,
+        "first_seen_at": sight.event.at,
+        "origin": Origin.POLL,
+        "tag_event_id": sight.event.id,
+    }
 
 
 async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | None:

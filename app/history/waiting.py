@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.intern import insert_missing
+from app.history.intern import insert_or_pass
 from app.history.observations import PlatformFound, Target, Waits
 from app.history.schedule import Schedule
 from app.models import Manifest, PendingDetail, Repository, Tag, TagEvent
@@ -37,7 +37,8 @@ class Detail:
 
 async def enqueue_document(session: AsyncSession, tag: Tag, event: TagEvent, waits: Waits, schedule: Schedule) -> None:
     """Queue the document that a tag named at `event`."""
-    await insert_missing(session, PendingDetail, [_row((tag, event), event.digest or "", None, waits, schedule)])
+    row = _row((tag, event), event.digest or "", None, waits, schedule)
+    await session.execute(insert_or_pass(session, PendingDetail), [row])
 
 
 async def enqueue_manifests(
@@ -50,7 +51,7 @@ async def enqueue_manifests(
         if isinstance(one.content, Waits)
     ]
     if rows:
-        await insert_missing(session, PendingDetail, rows)
+        await session.execute(insert_or_pass(session, PendingDetail), rows)
 
 
 def _row(

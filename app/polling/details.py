@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.intern import measure
+from app.history.intern import intern_manifests, measure
 from app.history.observations import Measured, Moved, PlatformFound, Waits
 from app.history.record import bump_revision, record_contents, remember
 from app.history.runs import Sight
@@ -73,7 +73,8 @@ async def _read(polling: Polling, looking: Looking, repository: Repository, deta
             await put_off(session, detail, found, polling.clock(), polling.schedule)
             return False
         if isinstance(found, Measured):
-            await measure(session, [found], polling.clock())
+            ids = await intern_manifests(session, [found.digest])
+            await measure(session, [found], ids, polling.clock())
             await remove_measured(session, [found.digest])
         else:
             await _record_document(session, polling, detail, found)

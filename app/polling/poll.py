@@ -126,8 +126,7 @@ async def _poll_claim(now: _Round, claim: Claim) -> None:
 async def _finish(now: _Round, host: str) -> None:
     """One transaction for all that did not change, and for how the registry did."""
     async with now.polling.database.writing() as session:
-        for unchanged in now.unchanged:
-            await record_unchanged(session, unchanged, now.polling.clock(), now.polling.schedule)
+        await record_unchanged(session, now.unchanged, now.polling.clock(), now.polling.schedule)
         await remember_host(session, now.polling, host, now.outcome)
         await bump_revision(session)
 
