@@ -14,7 +14,7 @@ from app.imitation.options import QUAY as QUAY_OPTIONS
 from app.imitation.registry import ImitationRegistry
 from app.imitation.world import World
 
-INSTANT_EVERY = 12  # days between the moments at which routine rebuilds come, so that few polls see them all
+INSTANT_EVERY = 11  # days between the moments at which routine rebuilds come, so that few polls see them all
 OPTIONS: Mapping[str, Options] = {
     HUB: replace(HUB_OPTIONS, pull_limit=20_000, redirect_blobs=False),
     GITHUB: replace(GHCR, redirect_blobs=False),
@@ -81,7 +81,7 @@ def build_demo_world(now: datetime, seed: int = 1) -> DemoWorld:
 
 
 def _ages(dice: random.Random) -> list[float]:
-    """All moments of the story, oldest first: turns of any tag, and one for rebuilds every twelve days or so."""
+    """All moments of the story, oldest first: turns of any tag, and one for rebuilds every eleven days or so."""
     turns = {age for story in STORIES for age in story.ages}
     turns |= {float(age) for alias in ALIASES for age in alias.targets}
     count = START // INSTANT_EVERY
