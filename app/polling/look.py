@@ -49,12 +49,6 @@ def looking_at(polling: Polling, host: str) -> Looking:
     return Looking(polling.client, budget, known)
 
 
-class NoImage(NotAnImage):
-    """The index holds no container image at all."""
-
-    code = "no-image"
-
-
 async def look_into(
     looking: Looking, repository: Repository, digest: str, target: Target
 ) -> tuple[PlatformFound, ...] | Waits:
@@ -87,14 +81,14 @@ async def _single(
 async def _index(looking: Looking, repository: Repository, index: Index, target: Target) -> tuple[PlatformFound, ...]:
     children = await looking.client.images(repository, index)
     if not children:
-        raise NoImage("the index lists no container image", registry=repository.registry)
+        raise NotAnImage("the index lists no container image", registry=repository.registry)
     wanted = [child for child in children if child.platform is None or target.wants(str(child.platform))]
     wanted.sort(key=lambda child: priority(str(child.platform)))
     known = await looking.known(child.digest for child in wanted)
     found = await asyncio.gather(*(_child(looking, repository, child, child.digest in known) for child in wanted))
     images = [one for one in found if one is not None]
     if not images and wanted:
-        raise NoImage("none of the index's children is a container image", registry=repository.registry)
+        raise NotAnImage("none of the index's children is a container image", registry=repository.registry)
     return _first_of_each(one for one in images if target.wants(one.platform))
 
 
@@ -150,9 +144,9 @@ async def _config(looking: Looking, repository: Repository, manifest: ImageManif
 
 
 def measured(manifest: ImageManifest, config: ImageConfig | None) -> Measured:
-    """A manifest's layers with what the config says of them; ManifestInvalid-like NoImage for one without layers."""
+    """A manifest's layers with what the config says of them; NotAnImage if it has none, since zero is no size."""
     if not manifest.layers:
-        raise NoImage("the manifest lists no layers")
+        raise NotAnImage("the manifest lists no layers")
     count = len(manifest.layers)
     steps: Sequence[str | None] = config.steps_for(count) if config else [None] * count
     diff_ids: Sequence[str | None] = config.diff_ids if config and len(config.diff_ids) == count else [None] * count

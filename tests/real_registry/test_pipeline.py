@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.db import Database
 from app.history.schedule import Schedule
 from app.models import Build, Manifest, PendingDetail, Repository, Series, Tag
+from app.polling.expand import expand_due
 from app.polling.now import poll_now, tags_named
 from app.polling.round import Polling, utc_now
 from app.registry.client import open_client
@@ -61,7 +62,9 @@ async def test_500_tags_over_25_repositories(
     real_registry: RealRegistry, five_hundred_tags: list[str], polling: Polling
 ) -> None:
     """500 tags are recorded in one poll, the platforms that they share once; the second poll finds nothing new."""
-    await _watch(polling, *(f"{real_registry.host}/{name}" for name in five_hundred_tags))
+    assert len(five_hundred_tags) == 500
+    await _watch(polling, *(f"{real_registry.host}/many/image-{number:02}:v*" for number in range(25)))
+    assert await expand_due(polling) == 25
     report = await poll_now(polling, await tags_named(polling, []))
     assert (report.looked, report.failed) == (500, 0)
     async with polling.database.reading() as session:
