@@ -31,6 +31,8 @@ def parse_url(text: str, *, driver: str = "async") -> URL:
     if url.drivername in _POSTGRES:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in _SQLITE:
+        if not url.database or url.database == ":memory:":
+            raise DatabaseUnusable("TAREWATCH_DATABASE_URL names no file: sqlite:///data/tarewatch.db does")
         return url.set(drivername="sqlite+aiosqlite" if driver == "async" else "sqlite")
     raise DatabaseUnusable(
         f"TAREWATCH_DATABASE_URL starts with {url.drivername}://; sqlite:// and postgresql:// are supported"
@@ -39,7 +41,7 @@ def parse_url(text: str, *, driver: str = "async") -> URL:
 
 def ensure_folder(url: URL) -> None:
     """Make the folder of an SQLite file; DatabaseUnusable when it cannot be written."""
-    if not url.drivername.startswith("sqlite") or not url.database or url.database == ":memory:":
+    if not url.drivername.startswith("sqlite") or not url.database:
         return
     path = Path(url.database)
     try:
@@ -128,4 +130,6 @@ def why_unusable(error: BaseException) -> str:
     text = " ".join(str(cause).split())
     if isinstance(cause, sqlite3.OperationalError) and "locked" in text:
         return "the database is locked by another process: stop it, or wait, then try again"
+    if isinstance(cause, sqlite3.DatabaseError) and "not a database" in text:
+        return "the file that TAREWATCH_DATABASE_URL names is no SQLite database: name another, or restore a backup"
     return text or type(cause).__name__

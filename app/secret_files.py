@@ -23,6 +23,14 @@ def with_secrets(settings: Settings) -> Settings:
     return settings.model_copy(update=made)
 
 
+def token_file(settings: Settings) -> Path | None:
+    """The file that these settings' admin token is kept in; None if it came from elsewhere."""
+    path = settings.data_dir / ADMIN_TOKEN_FILE
+    if settings.admin_token is None or not path.is_file():
+        return None
+    return path if _kept(path) == settings.admin_token else None
+
+
 def _kept(path: Path) -> SecretStr:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,12 @@
 
 import sys
 
-import click
 import typer
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
 from app.cli import demo, poll, serve, watch
-from app.db import DatabaseUnusable
+from app.db import DatabaseUnusable, why_unusable
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
 from app.watchlist import UnknownWatch, WatchExists, WatchInvalid
@@ -47,13 +47,21 @@ def main() -> None:
         sys.exit(app(standalone_mode=False))
     except EXPECTED as error:
         _fail(str(error))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (OperationalError, InterfaceError) as error:  # the database went away or stayed locked
+        _fail(why_unusable(error))
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except typer.TyperException as error:
+        _fail(_usage(error))
+
+
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the command line; nothing when its help has been shown in place of an error."""
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message} (`tarewatch --help` shows what there is)" if message else ""
 
 
 def _fail(message: str) -> None:
-    print(f"tarewatch: {message}", file=sys.stderr)  # noqa: T201 - a command's output
+    if message:
+        print(f"tarewatch: {message}", file=sys.stderr)  # noqa: T201 - a command's output
     sys.exit(2)

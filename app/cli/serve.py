@@ -19,7 +19,7 @@ from app.main import create_app
 from app.polling.round import utc_now
 from app.registry.access import RegistryAccess
 from app.schema import upgrade
-from app.secret_files import ADMIN_TOKEN_FILE, with_secrets
+from app.secret_files import token_file, with_secrets
 from app.settings import Settings, load_settings
 from app.watchlist import add_default_watches
 from app.worker import working
@@ -50,10 +50,7 @@ def serve(
     configure_logging(settings)
     with listening(settings) as listener:
         database = ready_database(settings, migrate=migrate)
-        complete = with_secrets(settings)
-        if settings.admin_token is None:
-            console.print(f"The admin token is in {settings.data_dir / ADMIN_TOKEN_FILE}", style="dim")
-        run(serve_on(listener, complete, database, with_worker=with_worker))
+        run(serve_on(listener, with_secrets(settings), database, with_worker=with_worker))
 
 
 def worker(
@@ -67,7 +64,6 @@ def worker(
     database = ready_database(settings)
     if check:
         raise typer.Exit(0 if run(_beating(database)) else 1)
-    console.print("Tarewatch's worker is polling (Ctrl+C stops it)")
     run(_work(settings, database))
 
 
@@ -97,7 +93,7 @@ async def serve_on(
         await _ensure_watches(settings, database)
         async with _maybe_working(settings, database, with_worker, registries):
             with signals(lambda: setattr(server, "should_exit", True)):
-                announce(listener)
+                announce(listener, settings)
                 await server.serve(sockets=[listener])
     finally:
         await database.close()
@@ -120,6 +116,7 @@ async def _work(settings: Settings, database: Database) -> None:
         await _ensure_watches(settings, database)
         async with polling_with(settings, database) as polling, working(polling):
             with signals(stop.set):
+                console.print("Tarewatch's worker is polling (Ctrl+C stops it)")
                 await stop.wait()
     finally:
         await database.close()
@@ -187,11 +184,13 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-def announce(listener: socket.socket) -> None:
+def announce(listener: socket.socket, settings: Settings) -> None:
     """Say where the pages are."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     console.print(f"Tarewatch is at http://{shown}:{port} (Ctrl+C stops it)")
+    if not settings.demo and (path := token_file(settings)):
+        console.print(f"The admin token is in {path}", style="dim")
 
 
 def configure_logging(settings: Settings) -> None:
