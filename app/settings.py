@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORT = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 SECRETS_DIR = Path("/run/secrets")
+_PLAIN = {"time_delta_parsing": "not a duration: write 30m, 6h or 1d"}  # where pydantic's words help nobody
 
 
 def parse_duration(value: object) -> object:
@@ -110,7 +111,7 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(_secrets_dir=secrets_dir(), **overrides)  # type: ignore[arg-type]  # pydantic judges the values
     except ValidationError as error:
-        lines = [f"TAREWATCH_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [f"TAREWATCH_{str(e['loc'][0]).upper()}: {_PLAIN.get(e['type'], e['msg'])}" for e in error.errors()]
         raise SettingsInvalid("; ".join(lines) + " (see docs/configuration.md)") from None
     except OSError as error:  # .env, or a secret's file
         raise SettingsInvalid(f"{error.filename} cannot be read: {error.strerror}") from None
