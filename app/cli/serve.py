@@ -22,6 +22,7 @@ from app.schema import upgrade
 from app.secret_files import token_file, with_secrets
 from app.settings import Settings, load_settings
 from app.watchlist import add_default_watches
+from app.web.protocol import LimitedProtocol
 from app.worker import working
 
 console = Console(stderr=True, highlight=False)
@@ -164,7 +165,7 @@ def _uvicorn_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=5,
-        http="httptools",
+        http=LimitedProtocol,
         ws="none",
     )
 
