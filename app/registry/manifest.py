@@ -38,6 +38,7 @@ MAX_LAYERS = 1_000  # overlayfs takes 128
 MAX_CHILDREN = 1_000
 MAX_ANNOTATIONS = 256
 MAX_URLS = 16
+MAX_MEDIA_TYPE = 128  # RFC 6838 allows twice that, nobody uses it
 
 _NO_ANNOTATIONS: Mapping[str, str] = MappingProxyType({})
 _ATTESTATION = "vnd.docker.reference.type"  # moby/buildkit docs/attestations/attestation-storage.md
@@ -181,6 +182,8 @@ def parse_document(body: bytes, content_type: str | None, digest: str | None = N
     manifest = _image(document, digest, media_type, annotations)
     if manifest.compressed_bytes > MAX_INTEGER:
         raise ManifestInvalid("the layers' sizes add up to more than 2^53 bytes")
+    if manifest.compressed_bytes == 0:
+        raise NotAnImage("its layers have no bytes")
     return manifest
 
 
@@ -226,7 +229,7 @@ def _descriptor(entry: object, what: str) -> Descriptor:
     if digest is None or not is_digest(digest):
         raise ManifestInvalid(f"{what}: digest {digest or 'is missing'!r:.90} is not a sha256 or sha512 digest")
     media_type = media_type_of(optional_text(entry, "mediaType", what))
-    if not media_type or len(media_type) > 255:
+    if not media_type or len(media_type) > MAX_MEDIA_TYPE:
         raise ManifestInvalid(f"{what}: mediaType is missing or too long")
     platform = optional_object(entry, "platform", what)
     return Descriptor(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from app.registry.errors import ManifestInvalid
 from app.registry.strict_json import JsonObject, optional_list, optional_text
 
+LONGEST_KEY = 120  # what a database column of keys holds
+
 _WORD = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.ASCII)
 _ARCHITECTURES = {"i386": "386", "x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64"}
 _ARM = {"armhf": "v7", "armel": "v6"}
@@ -42,6 +44,7 @@ class Platform:
     ) -> "Platform":
         """The one spelling of a platform; ValueError if a part holds anything but letters, digits, '.', '_', '-'.
 
+        So is a key of more than 120 characters, which only a long list of features makes.
         `os_version` counts on Windows only, where images of different builds differ; elsewhere it is dropped.
         """
         os, architecture, variant = (part.lower() for part in (os, architecture, variant))
@@ -53,7 +56,10 @@ class Platform:
             _check(part)
         if not os or not architecture:
             raise ValueError("a platform needs an operating system and an architecture")
-        return cls(os, architecture, variant, os_version, features)
+        platform = cls(os, architecture, variant, os_version, features)
+        if len(str(platform)) > LONGEST_KEY:
+            raise ValueError(f"a platform of {len(str(platform))} characters; {LONGEST_KEY} at most are understood")
+        return platform
 
     @classmethod
     def parse(cls, text: str) -> "Platform":

@@ -12,6 +12,9 @@ from app.registry.errors import BadDocument, ManifestInvalid, NotAnImage, Schema
 from app.registry.manifest import ImageManifest, Index, MediaType, parse_document
 from tests.registry import documents as doc
 
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+LONG_PLATFORM = {"os": "linux", "architecture": "amd64", "os.features": [f"feature{number}" for number in range(12)]}
+
 
 def parse(document: object, content_type: str | None = None) -> ImageManifest | Index:
     return parse_document(doc.encode(document), content_type)
@@ -96,10 +99,11 @@ def test_schema_1_is_refused_with_its_reason() -> None:
         doc.manifest(),
         {"mediaType": MediaType.OCI_ARTIFACT, "blobs": []},
         doc.manifest(1, layers=None),
+        doc.manifest(0, 0),
     ],
 )
 def test_artifacts_are_no_images(document: dict[str, Any]) -> None:
-    """Signatures, charts, attestations and images without layers have no size to record."""
+    """Signatures, charts, attestations and images without layers, or with nothing in them, have no size to record."""
     with pytest.raises(NotAnImage):
         parse(document)
 
@@ -202,15 +206,17 @@ def test_malformed_bodies(body: bytes) -> None:
         doc.manifest(1, layers=[doc.descriptor(digest="sha256:abc")]),
         doc.manifest(1, layers=[doc.descriptor(digest=None)]),
         doc.manifest(1, layers=[doc.descriptor("")]),
+        doc.manifest(1, layers=[doc.descriptor(LAYER.ljust(129, "x"))]),
         doc.manifest(1, mediaType=1),
         doc.manifest(1, annotations=[]),
         doc.manifest(1, annotations={str(number): "" for number in range(257)}),
         doc.index(None, *[]),  # type: ignore[arg-type]  # what a hostile registry sends
         doc.index(*[doc.child()] * 1001),
         doc.index(doc.child("li/nux")),
+        doc.index(doc.child(platform=LONG_PLATFORM)),
         doc.index(doc.child(platform="linux")),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_malformed_documents(document: dict[str, Any]) -> None:
     """Wrong types, wrong digests and lists beyond our caps are ManifestInvalid."""

@@ -43,6 +43,14 @@ def test_refusals(text: str) -> None:
         Platform.parse(text)
 
 
+def test_a_key_has_120_characters_at_most() -> None:
+    """As many as can be stored."""
+    features = ["f" * 50, "g" * 57]  # linux/amd64 and two plus signs
+    assert len(str(Platform.normalised("linux", "amd64", os_features=features))) == 120
+    with pytest.raises(ValueError, match="120 at most"):
+        Platform.normalised("linux", "amd64", os_features=[*features, "h"])
+
+
 WORDS = st.sampled_from(
     ["linux", "windows", "arm", "arm64", "amd64", "x86_64", "armhf", "v8", "8", "7", "v1", "1.2", ""]
 )
