@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,8 @@ from app.registry.reference import is_digest
 from app.registry.strict_json import JsonObject, load_object, optional_list, optional_object, optional_text
 
 MAX_HISTORY = 10_000
+LONGEST_STEP = 4 * 1024  # characters
+MOST_STEP_TEXT = 256 * 1024  # characters of all steps of one image
 
 _DATE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,18}))?(?:[Zz]|([+-])(\d\d):?(\d\d))?", re.ASCII
@@ -21,7 +24,8 @@ _DATE = re.compile(
 class ImageConfig:
     """What an image says of itself.
 
-    `created` is its author's word: often 1970 or the date of a commit, never when it was pushed.
+    `created` is its author's word: often 1970 or the date of a commit, never when it was pushed. A step is cut at 4,096
+    characters, an ellipsis the last; those beyond 262,144 in total are None.
     """
 
     digest: str
@@ -51,7 +55,10 @@ def parse_config(body: bytes, digest: str | None = None) -> ImageConfig:
 
 
 def parse_date(text: str | None) -> datetime | None:
-    """An RFC 3339 date as aware UTC, to the microsecond; None for garbage and for Go's zero time (year 1)."""
+    """An RFC 3339 date as aware UTC, to the microsecond; None for garbage and for years outside 1970 to 9998.
+
+    Go's zero time is in the year 1; the last year of all has no room for other time zones.
+    """
     match = _DATE.fullmatch(text.strip()) if text else None
     if match is None:
         return None
@@ -62,7 +69,7 @@ def parse_date(text: str | None) -> datetime | None:
         moment = datetime(year, month, day, hour, minute, min(second, 59), microsecond, tzinfo=UTC) - offset
     except (ValueError, OverflowError):
         return None
-    return moment if moment.year > 1 else None
+    return moment if 1970 <= moment.year <= 9998 else None
 
 
 def _diff_ids(document: JsonObject) -> tuple[str, ...]:
@@ -79,4 +86,16 @@ def _steps(document: JsonObject) -> tuple[str | None, ...]:
     if not all(isinstance(entry, dict) for entry in entries):
         raise ManifestInvalid("config: history holds something that is no object")
     made_layers = (entry for entry in entries if entry.get("empty_layer") is not True)
-    return tuple(optional_text(entry, "created_by", "config history") or None for entry in made_layers)
+    texts = (_shortened(optional_text(entry, "created_by", "config history") or "") for entry in made_layers)
+    return tuple(_while_room(texts))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_STEP else f"{text[: LONGEST_STEP - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _while_room(texts: Iterable[str]) -> Iterator[str | None]:
+    room = MOST_STEP_TEXT
+    for text in texts:
+        room -= len(text)
+        yield text if text and room >= 0 else None

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 PULL_WINDOW_SECONDS = 6 * 3600.0  # the Hub's window, where it does not say
 LONGEST_SECONDS = 7 * 86400.0
+_LARGEST = 2**31 - 1  # what a database column of counts holds
 
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?", re.ASCII)
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)")
@@ -21,6 +22,7 @@ _FIRST_TIMESTAMP = 1_000_000_000  # a number beyond it is a unix time and no spa
 class Quota:
     """Pulls that a registry still allows us: `remaining` of `limit` per `window_seconds`, as seen at `seen_at`.
 
+    No number exceeds 2^31 - 1; where the registry states no window, `window_seconds` is the Hub's six hours.
     `source` is whom the registry counts (an address, a user). Other users of the same address share it.
     """
 
@@ -76,13 +78,18 @@ def parse_quota(headers: Mapping[str, str], now: datetime) -> Quota | None:
         return None
     reset = _NUMBER.fullmatch(headers.get("ratelimit-reset", "").strip())
     return Quota(
-        limit=max(limit[0], 0),
-        remaining=max(remaining[0], 0),  # the Hub has been seen to answer a negative number
-        window_seconds=limit[1] or remaining[1] or 0,
+        limit=_count(limit[0]),
+        remaining=_count(remaining[0]),
+        window_seconds=_count(limit[1] or remaining[1] or int(PULL_WINDOW_SECONDS)),
         source=(headers.get("docker-ratelimit-source") or "")[:100] or None,
         seen_at=now,
         reset_seconds=int(_bounded(float(reset[0]))) if reset else None,
     )
+
+
+def _count(number: int) -> int:
+    """The Hub has been seen to answer a negative number."""
+    return min(max(number, 0), _LARGEST)
 
 
 def _policy(header: str) -> tuple[int, int | None] | None:
@@ -108,4 +115,4 @@ def pull_window_seconds(headers: Mapping[str, str], body: bytes, now: datetime) 
         return PULL_WINDOW_SECONDS
     if quota.reset_seconds is not None:
         return float(quota.reset_seconds)
-    return float(quota.window_seconds or PULL_WINDOW_SECONDS)
+    return _bounded(quota.window_seconds)

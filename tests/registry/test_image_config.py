@@ -26,6 +26,15 @@ def test_steps_are_the_history_without_empty_layers() -> None:
     assert config.steps_for(2) == (None, None), "a history that does not fit explains nothing"
 
 
+def test_long_steps_are_cut() -> None:
+    """At 4 KiB, marked; and no more than 256 KiB of one image is kept, whatever its layers."""
+    history = [{"created_by": "x" * 4096}, *[{"created_by": "y" * 9000}] * 63, {"created_by": "z"}]
+    config = parse_config(doc.encode(doc.config(history=history)))
+    assert config.steps[0] == "x" * 4096
+    assert config.steps[63] == "y" * 4095 + "\u2026"
+    assert config.steps_for(65)[64] is None
+
+
 def test_optional_fields_may_be_null_or_missing() -> None:
     """Squashed and kaniko images state very little."""
     for extra in ({}, {"history": None, "rootfs": None, "created": None, "variant": None}):
@@ -41,7 +50,12 @@ def test_optional_fields_may_be_null_or_missing() -> None:
         ("2024-05-06T07:08:09.5+02:00", datetime(2024, 5, 6, 5, 8, 9, 500000, tzinfo=UTC)),
         ("2024-05-06T07:08:60Z", datetime(2024, 5, 6, 7, 8, 59, tzinfo=UTC)),
         ("1970-01-01T00:00:00Z", datetime(1970, 1, 1, tzinfo=UTC)),
+        ("1970-01-01T00:30:00+01:00", None),
+        ("1969-12-31T23:59:59Z", None),
         ("0001-01-01T00:00:00Z", None),
+        ("9998-12-31T23:59:59Z", datetime(9998, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        ("9998-12-31T23:59:59-01:00", None),
+        ("9999-06-01T00:00:00Z", None),
         ("9999-12-31T23:59:59-01:00", None),
         ("0000-00-00T00:00:00Z", None),
         ("2024-13-01T00:00:00Z", None),
@@ -51,7 +65,7 @@ def test_optional_fields_may_be_null_or_missing() -> None:
     ],
 )
 def test_dates(text: str | None, moment: datetime | None) -> None:
-    """Dates of every precision are understood; garbage and Go's zero time are unknown."""
+    """Dates of every precision are understood; garbage, Go's zero time and the last year of all are unknown."""
     assert parse_date(text) == moment
 
 

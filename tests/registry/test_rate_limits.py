@@ -58,7 +58,9 @@ def test_the_hubs_quota() -> None:
 @pytest.mark.parametrize(
     ("limit", "remaining", "expected"),
     [
-        ("100", "5", (100, 5, 0)),
+        ("100", "5", (100, 5, 21600)),
+        ("100;w=0", "5;w=0", (100, 5, 21600)),
+        ("9999999999;w=60", "999999999999", (2**31 - 1, 2**31 - 1, 60)),
         ("10, 100;w=60", "3", (100, 3, 60)),
         ("100;burst=5;w=60", "-4;w=60", (100, 0, 60)),
         ("lots", "5", None),
@@ -66,7 +68,7 @@ def test_the_hubs_quota() -> None:
     ],
 )
 def test_odd_quotas(limit: str, remaining: str, expected: tuple[int, int, int] | None) -> None:
-    """Lists of policies and negative numbers are read, nonsense is no quota."""
+    """Lists of policies and negative numbers are read, huge ones clamped, six hours taken where no window is said."""
     found = quota(ratelimit_limit=limit, ratelimit_remaining=remaining)
     assert (found and (found.limit, found.remaining, found.window_seconds)) == expected
 
@@ -96,11 +98,13 @@ def test_two_kinds_of_429(headers: dict[str, str], body: bytes, pulls: bool) -> 
         ({"retry-after": "9", "ratelimit-limit": "1;w=60", "ratelimit-remaining": "0"}, 9.0),
         ({"ratelimit-reset": "33", "ratelimit-limit": "1;w=60", "ratelimit-remaining": "0"}, 33.0),
         ({"ratelimit-limit": "1;w=60", "ratelimit-remaining": "0"}, 60.0),
+        ({"ratelimit-limit": "1;w=999999999", "ratelimit-remaining": "0"}, 7 * 86400.0),
+        ({"ratelimit-limit": "1", "ratelimit-remaining": "0"}, PULL_WINDOW_SECONDS),
         ({}, PULL_WINDOW_SECONDS),
     ],
 )
 def test_the_window(headers: dict[str, str], seconds: float) -> None:
-    """How long to leave pulls alone: what is said, else the reset, else the window, else six hours."""
+    """How long to leave pulls alone: what is said, else the reset, else the window, else six hours; a week at most."""
     assert pull_window_seconds(httpx.Headers(headers), b"", NOW) == seconds
 
 
