@@ -11,7 +11,13 @@ import httpcore
 from app.registry.errors import UnsafeAddress
 
 _ATTEMPT_SECONDS = 4.0  # for each address but the last, so that a dead one leaves time for the others
-_METADATA = ipaddress.ip_address("fd00:ec2::254")  # AWS's instance metadata over IPv6, in a private range
+_METADATA = {  # of instances, in ranges that may be an operator's own: AWS over IPv6, Alibaba Cloud
+    ipaddress.ip_address("fd00:ec2::254"),
+    ipaddress.ip_address("100.100.100.200"),
+}
+_NOT_PUBLIC = [  # special by the IANA's registries, whatever the `ipaddress` of this Python says of them
+    ipaddress.ip_network(text) for text in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fec0::/10")
+]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -31,10 +37,11 @@ def is_allowed(address: Address, policy: Policy) -> bool:
         return True
     address = _unwrapped(address)
     if policy is Policy.PUBLIC_ONLY:
-        return address.is_global and not address.is_multicast and not address.is_reserved
+        special = address.is_multicast or address.is_reserved or any(address in network for network in _NOT_PUBLIC)
+        return address.is_global and not special
     special = address.is_link_local or address.is_unspecified or address.is_multicast
     reserved = address.version == 4 and address.is_reserved
-    return not special and not reserved and address != _METADATA
+    return not special and not reserved and address not in _METADATA
 
 
 def _unwrapped(address: Address) -> Address:
