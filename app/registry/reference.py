@@ -9,7 +9,7 @@ DEFAULT_TAG = "latest"
 
 _HUB_ALIASES = frozenset({HUB, "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
 _PATH_LIMIT = 255  # distribution-spec: of the repository path, the host not counted
-_REGISTRY_LIMIT = 261  # a DNS name of 255 and a port
+_REGISTRY_LIMIT = 255  # a DNS name has 253 at most; what a database column of names holds
 
 _TEXT_LIMIT = 1_000
 

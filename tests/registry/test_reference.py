@@ -93,8 +93,13 @@ def test_refusals_name_the_offending_part(written: str, part: str) -> None:
 
 
 def test_the_path_limit_does_not_count_the_host() -> None:
-    """255 characters of path are fine behind any host (distribution-spec)."""
+    """255 characters of path are fine behind any host (distribution-spec), and so is a host of 255."""
     assert Repository.parse("registry.example.com/" + "a" * 255).path == "a" * 255
+    host = ("h" * 63 + ".") * 3 + "h" * 63
+    assert Repository.parse(f"{host}/a").registry == host
+    with pytest.raises(ReferenceInvalid) as refusal:
+        Repository.parse(f"{host}:5000/a")
+    assert refusal.value.part == "registry"
 
 
 @pytest.mark.parametrize(("text", "part"), [("alpine:3", "tag"), (f"alpine@{DIGEST}", "digest")])
