@@ -63,7 +63,7 @@ class Endpoint:
     @property
     def credential_key(self) -> str:
         """Whose credentials may be sent here: a mirror's own, never those of the registry that it mirrors."""
-        if self.registry == HUB and self.url.host == httpx.URL(HUB_ENDPOINT).host:
+        if self.registry == HUB and ascii_host(self.url) == ascii_host(httpx.URL(HUB_ENDPOINT)):
             return HUB
         return self.url.netloc.decode("ascii")
 
@@ -74,7 +74,12 @@ class Endpoint:
 
 def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     """Scheme, host and port, the default port spelled out."""
-    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return url.scheme, ascii_host(url), url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def ascii_host(url: httpx.URL) -> str:
+    """The host as it is asked for. `url.host` is for people: it decodes "xn--" names, and raises where it cannot."""
+    return url.raw_host.decode("ascii")
 
 
 def endpoint_of(registry: str, registries: Mapping[str, RegistryAccess]) -> Endpoint:
@@ -85,7 +90,7 @@ def endpoint_of(registry: str, registries: Mapping[str, RegistryAccess]) -> Endp
     if registry == HUB:
         return Endpoint(registry, httpx.URL(HUB_ENDPOINT), access)
     url = httpx.URL(f"https://{registry}")
-    plain = access.insecure or is_localhost(url.host)
+    plain = access.insecure or is_localhost(ascii_host(url))
     return Endpoint(registry, url.copy_with(scheme="http") if plain else url, access)
 
 
@@ -190,7 +195,7 @@ class _Table:
             url = httpx.URL(text.rstrip("/"))
         except httpx.InvalidURL:
             url = httpx.URL()
-        if url.scheme not in {"http", "https"} or not url.host or url.path != "/" or url.query or url.userinfo:
+        if url.scheme not in {"http", "https"} or not ascii_host(url) or url.path != "/" or url.query or url.userinfo:
             raise self._invalid("endpoint", "must be http:// or https:// with a host and perhaps a port, nothing else")
         return str(url)
 

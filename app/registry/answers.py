@@ -13,6 +13,7 @@ from app.registry.errors import (
     RegistryError,
     ServerError,
     Unauthorized,
+    shown_host,
 )
 from app.registry.rate_limits import is_pull_limit, parse_retry_after, pull_window_seconds
 from app.registry.strict_json import load_object
@@ -27,7 +28,7 @@ def refusal(answer: Answer, what: str, missing: Missing, now: datetime) -> Regis
     if 200 <= status < 300:
         return None
     code, said = _said(answer.body)
-    message = f"{host} answered {status} for {what}" + (f": {said}" if said else "")
+    message = f"{shown_host(host)} answered {status} for {what}" + (f": {said}" if said else "")
     match status:
         case 401:
             return Unauthorized(f"{message} (missing, private, or wrong credentials)", registry=host)

@@ -21,6 +21,7 @@ from app.registry.errors import (
     Missing,
     ProtocolError,
     RegistryError,
+    shown_host,
 )
 from app.registry.manifest import (
     ACCEPT,
@@ -54,14 +55,15 @@ class Limits:
     """
 
     manifest_bytes: int = 4 * MIB
-    config_bytes: int = 8 * MIB
-    page_bytes: int = 16 * MIB
+    config_bytes: int = 2 * MIB
+    page_bytes: int = 4 * MIB  # what a page takes to parse, everything else waits
     pages_bytes: int = 64 * MIB
     pages: int = 1_000
     seconds: float = 60.0
     tries: int = 3
     index_depth: int = 3
     nested_indexes: int = 20
+    images: int = 100  # of one index, nested ones included
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,10 @@ class RegistryClient:
         return pages.tags()
 
     async def images(self, repository: Repository, index: Index) -> tuple[Descriptor, ...]:
-        """The images of an index, nested indexes (one GET each) taken apart; the first of each platform."""
+        """The images of an index, nested indexes (one GET each) taken apart; the first of each platform.
+
+        ManifestInvalid if there are more than `Limits.images`, or if it nests beyond reason.
+        """
         found: list[Descriptor] = []
         waiting = [(child, 1) for child in index.images()]
         seen = {index.digest}
@@ -162,6 +167,7 @@ class RegistryClient:
             child, depth = waiting.pop(0)
             if not child.is_index:
                 found.append(child)
+                self._check_number(found, repository)
                 continue
             if child.digest in seen or depth > self._limits.index_depth or len(seen) > self._limits.nested_indexes:
                 message = f"an index of {repository} nests in a circle, too deeply or too often"
@@ -171,6 +177,11 @@ class RegistryClient:
             if isinstance(nested, Index):
                 waiting[:0] = [(grandchild, depth + 1) for grandchild in nested.images()]
         return first_of_each(found)
+
+    def _check_number(self, found: list[Descriptor], repository: Repository) -> None:
+        if len(found) > self._limits.images:
+            message = f"an index of {repository} lists more than {self._limits.images} images"
+            raise ManifestInvalid(message, registry=repository.registry)
 
     def host_state(self, registry: str) -> HostState:
         """The host's pause and quota."""
@@ -227,7 +238,7 @@ class RegistryClient:
 
     async def _ask_plainly(self, outgoing: Outgoing) -> Answer:
         """A ping or token request: no authorisation beyond its own headers."""
-        async with deadline(self._limits.seconds, f"asking {outgoing.host}", outgoing.host) as budget:
+        async with deadline(self._limits.seconds, f"asking {shown_host(outgoing.host)}", outgoing.host) as budget:
             return await self._persist(outgoing, outgoing.url.path, "repository", budget)
 
     async def _persist(self, outgoing: Outgoing, what: str, missing: Missing, budget: Budget) -> Answer:

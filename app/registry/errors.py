@@ -25,7 +25,9 @@
 
 Every error has `code` (stable kebab-case, stored and shown), a `message` that is safe to show (no secrets, no control
 characters, bounded), `retryable` ("can a later try help?"), `retry_after` (seconds, when the registry said so)
-and `registry`. `reference.ReferenceInvalid` is apart: there the caller's text is at fault, not a registry.
+and `registry`: the registry's name or, where the trouble is another host's to which it led us, that host and its port
+behind an "@", as in "@cdn.example": no registry's name looks like that. `reference.ReferenceInvalid` is apart: there
+the caller's text is at fault, not a registry.
 """
 
 import re
@@ -42,6 +44,11 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-
 
 Cause = Literal["dns", "refused", "tls", "timeout", "network"]
 Missing = Literal["manifest", "repository", "blob"]
+
+
+def shown_host(host: str) -> str:
+    """A `registry` attribute as people know the host: "@cdn.example" -> "cdn.example"."""
+    return host.removeprefix("@")
 
 
 def safe_text(text: str, limit: int = MESSAGE_LIMIT) -> str:
@@ -98,7 +105,7 @@ class HostPaused(NotReached):
 
     def __init__(self, registry: str, *, until: datetime, reason: str, now: datetime) -> None:
         seconds = max(0.0, (until - now).total_seconds())
-        message = f"{registry} is paused until {until:%Y-%m-%d %H:%M:%S} UTC ({reason})"
+        message = f"{shown_host(registry)} is paused until {until:%Y-%m-%d %H:%M:%S} UTC ({reason})"
         super().__init__(message, registry=registry, retry_after=seconds)
         self.until = until
         self.reason = reason

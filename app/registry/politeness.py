@@ -23,6 +23,7 @@ _ABUSE_SECONDS = 60.0
 _FAILURES_TO_PAUSE = 4
 _UNREACHABLE_SECONDS = 15.0
 _LONGEST_UNREACHABLE_SECONDS = 300.0
+MOST_FOREIGN_HOSTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,10 @@ class _Host:
 
 
 class Politeness:
-    """Per-host state, kept apart so that one host's trouble never slows another."""
+    """Per-host state, kept apart so that one host's trouble never slows another.
+
+    Hosts go by a registry's name, or for others by "@" and the host ("@cdn.example"); of these it forgets the idle.
+    """
 
     def __init__(
         self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), rng: random.Random | None = None
@@ -70,7 +74,7 @@ class Politeness:
 
     def observe(self, host: str, headers: Mapping[str, str]) -> None:
         """Notes that the host answered, and the quota in its headers."""
-        known = self._hosts.setdefault(host, _Host())
+        known = self._known(host)
         known.failures = 0
         if "ratelimit-limit" in headers:
             known.quota = parse_quota(headers, self._clock()) or known.quota
@@ -80,20 +84,36 @@ class Politeness:
         self._set(host, self._clock() + timedelta(seconds=seconds), reason)
 
     def _set(self, host: str, until: datetime, reason: str) -> None:
-        known = self._hosts.setdefault(host, _Host())
+        known = self._known(host)
         if reason == PULL_LIMIT:
             known.pulls = max(known.pulls or (until, reason), (until, reason))
         else:
             known.everything = max(known.everything or (until, reason), (until, reason))
 
+    def _known(self, host: str) -> _Host:
+        if host not in self._hosts:
+            if host.startswith("@"):
+                self._forget_foreign()
+            self._hosts[host] = _Host()
+        return self._hosts[host]
+
+    def _forget_foreign(self) -> None:
+        """Keeps the number of hosts bounded that redirects can make us remember: the paused ones go last."""
+        foreign = [host for host in self._hosts if host.startswith("@")]
+        if len(foreign) < MOST_FOREIGN_HOSTS:
+            return
+        idle = [host for host in foreign if self.state(host).paused_until is None]
+        for host in idle or foreign[:1]:
+            del self._hosts[host]
+
     def restore(
         self, registry: str, pause_until: datetime | None, reason: str | None, quota: Quota | None = None
     ) -> None:
-        """Takes up what an earlier process knew."""
+        """Takes up what an earlier process knew. "pull-limit" stops pulls; any other reason, or none, every request."""
         if pause_until is not None:
             self._set(registry, pause_until, reason or RATE_LIMITED)
         if quota is not None:
-            self._hosts.setdefault(registry, _Host()).quota = quota
+            self._known(registry).quota = quota
 
     def state(self, registry: str) -> HostState:
         """The host's pause, the wider one if there are two, and its quota."""
@@ -131,7 +151,7 @@ class Politeness:
 
     def _failed(self, host: str, error: Unreachable) -> None:
         """A host that cannot be reached is left alone for longer and longer, so that it costs the others nothing."""
-        known = self._hosts.setdefault(host, _Host())
+        known = self._known(host)
         known.failures += 1
         beyond = known.failures - _FAILURES_TO_PAUSE
         if beyond >= 0:

@@ -8,7 +8,7 @@ from socket import gaierror
 
 import httpx
 
-from app.registry.access import Endpoint, origin
+from app.registry.access import Endpoint, ascii_host, origin
 from app.registry.addresses import Policy, check_literal
 from app.registry.deadline import Budget
 from app.registry.errors import (
@@ -20,6 +20,7 @@ from app.registry.errors import (
     TooManyRedirects,
     Unreachable,
     UnsafeRedirect,
+    shown_host,
 )
 from app.registry.politeness import Politeness
 
@@ -52,7 +53,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete response; of an error's body the first 16 KiB. `host` is who gave it, after redirects."""
+    """A complete response; of an error's body the first 16 KiB. `host` is who gave it (`host_of`), after redirects."""
 
     status: int
     headers: httpx.Headers
@@ -61,31 +62,41 @@ class Answer:
 
 
 def host_of(endpoint: Endpoint, url: httpx.URL) -> str:
-    """The registry's name on its own origin, else the host and its port."""
-    return endpoint.registry if endpoint.is_own_origin(url) else url.netloc.decode("ascii")
+    """The registry's name on its own origin, else "@" with the host and its port.
+
+    So nothing that happens at http://docker.io, to where any registry may lead us, counts as the registry docker.io's.
+    """
+    return endpoint.registry if endpoint.is_own_origin(url) else f"@{url.netloc.decode('ascii')}"
 
 
 def policy_for(endpoint: Endpoint, url: httpx.URL) -> Policy:
     """How far url's address is trusted."""
     if endpoint.access.allow_private:
         return Policy.ANYWHERE
-    return Policy.OWN_HOST if url.host == endpoint.url.host else Policy.PUBLIC_ONLY
+    return Policy.OWN_HOST if ascii_host(url) == ascii_host(endpoint.url) else Policy.PUBLIC_ONLY
 
 
 def check_target(endpoint: Endpoint, url: httpx.URL, came_from: httpx.URL) -> None:
     """Raises UnsafeRedirect or UnsafeAddress if a registry must not lead us from `came_from` to `url`."""
     host = endpoint.registry
-    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+    if not _is_plain(url):
         raise UnsafeRedirect(f"refused to follow {host} to something that is no plain web address", registry=host)
     if url.scheme == "http" and (came_from.scheme == "https" or endpoint.url.scheme == "https"):
         raise UnsafeRedirect(f"refused to follow {host} from https to http", registry=host)
     check_address(endpoint, url)
 
 
+def _is_plain(url: httpx.URL) -> bool:
+    try:
+        return url.scheme in {"http", "https"} and bool(url.host) and not url.userinfo
+    except ValueError:  # an "xn--" name that encodes nothing
+        return False
+
+
 def check_address(endpoint: Endpoint, url: httpx.URL) -> None:
     """Raises UnsafeAddress if url's host is an address that must not be asked; names are checked when connecting."""
     try:
-        check_literal(url.host, policy_for(endpoint, url))
+        check_literal(ascii_host(url), policy_for(endpoint, url))
     except RegistryError as problem:
         problem.registry = endpoint.registry
         raise
@@ -100,6 +111,13 @@ class Wire:
 
     async def ask(self, outgoing: Outgoing, budget: Budget) -> Answer:
         """The final answer to outgoing, whatever its status; redirects are followed without Authorization."""
+        try:
+            return await self._follow(outgoing, budget)
+        except (httpx.InvalidURL, ValueError) as problem:  # httpx decodes the host even of a redirect not followed
+            registry = outgoing.endpoint.registry
+            raise ProtocolError(f"{registry}: an impossible address: {problem}", registry=registry) from problem
+
+    async def _follow(self, outgoing: Outgoing, budget: Budget) -> Answer:
         check_address(outgoing.endpoint, outgoing.url)
         url, seen = outgoing.url, {outgoing.url}
         while True:
@@ -172,11 +190,11 @@ def _next_hop(endpoint: Endpoint, url: httpx.URL, location: str) -> httpx.URL:
 
 def _not_answered(problem: httpx.TransportError, host: str) -> RegistryError:
     if isinstance(problem, httpx.RemoteProtocolError) and "disconnected" not in str(problem):
-        return ProtocolError(f"{host} does not speak HTTP properly: {problem}", registry=host)
+        return ProtocolError(f"{shown_host(host)} does not speak HTTP properly: {problem}", registry=host)
     if isinstance(problem, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return ProtocolError(f"{host} cannot be asked: {problem}", registry=host)
+        return ProtocolError(f"{shown_host(host)} cannot be asked: {problem}", registry=host)
     cause = _cause(problem)
-    return Unreachable(f"{host} could not be reached ({cause}): {problem}", cause=cause, registry=host)
+    return Unreachable(f"{shown_host(host)} could not be reached ({cause}): {problem}", cause=cause, registry=host)
 
 
 def _cause(problem: BaseException) -> Cause:
@@ -209,17 +227,18 @@ async def _read(response: httpx.Response, outgoing: Outgoing, host: str) -> byte
             if len(body) > cap:
                 if failed:
                     return bytes(body[:cap])
-                raise BodyTooLarge(f"{host} sent more than {cap} bytes", registry=host)
+                raise BodyTooLarge(f"{shown_host(host)} sent more than {cap} bytes", registry=host)
     except httpx.TransportError as problem:
         if failed:
             return bytes(body)
-        raise BodyTruncated(f"{host} broke off in the middle of its answer: {problem}", registry=host) from problem
+        message = f"{shown_host(host)} broke off in the middle of its answer: {problem}"
+        raise BodyTruncated(message, registry=host) from problem
     return bytes(body)
 
 
 def _check_head(response: httpx.Response, cap: int, host: str) -> None:
     if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
-        raise ProtocolError(f"{host} compressed its answer although asked not to", registry=host)
+        raise ProtocolError(f"{shown_host(host)} compressed its answer although asked not to", registry=host)
     declared = response.headers.get("content-length", "")
     if declared.isdecimal() and len(declared) < 20 and int(declared) > cap:
-        raise BodyTooLarge(f"{host} announced {declared} bytes, more than {cap}", registry=host)
+        raise BodyTooLarge(f"{shown_host(host)} announced {declared} bytes, more than {cap}", registry=host)

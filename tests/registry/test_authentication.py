@@ -250,6 +250,8 @@ async def test_the_hubs_credentials_never_reach_a_mirror() -> None:
         ("https://169.254.169.254/latest/meta-data", UnsafeAddress),
         ("https://100.64.0.1/token", UnsafeAddress),
         ("https://[::zz]/token", ProtocolError),
+        ("https://xn--a/token", UnsafeRedirect),
+        ("//xn--a/token", UnsafeRedirect),
     ],
 )
 async def test_realms_that_are_not_gone_to(realm: str, refusal: type[RegistryError]) -> None:

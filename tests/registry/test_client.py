@@ -229,6 +229,7 @@ async def test_redirects_are_followed_without_authorization(location: str, autho
         ("file:///etc/passwd", UnsafeRedirect),
         ("https://u:p@cdn.example/x", UnsafeRedirect),
         ("https://[::zz]/", ProtocolError),
+        ("https://xn--a/", ProtocolError),
         ("https://127.0.0.1/x", UnsafeAddress),
         ("https://[::ffff:192.168.0.1]/x", UnsafeAddress),
         ("https://169.254.169.254/latest/meta-data/", UnsafeAddress),
@@ -242,6 +243,14 @@ async def test_redirects_that_are_not_followed(location: str, kind: type[Registr
         with pytest.raises(kind):
             await client.get_manifest(REPOSITORY, "latest")
     assert len(tap.requests) == 2
+
+
+async def test_a_registry_with_an_impossible_name() -> None:
+    """It passes for a reference, so it fails as registries do."""
+    async with client_of(answers(found())) as (client, _):
+        with pytest.raises(ProtocolError, match="impossible address") as refusal:
+            await client.get_manifest(Repository.parse("xn--a.example/a"), "latest")
+    assert refusal.value.registry == "xn--a.example"
 
 
 async def test_five_hops_at_most() -> None:
@@ -279,8 +288,29 @@ async def test_trouble_at_a_cdn_does_not_pause_the_registry() -> None:
         with pytest.raises(RateLimited) as refusal:
             await client.get_config(REPOSITORY, config_descriptor(b""))
         assert client.host_state("registry.example").paused_until is None
-        assert client.host_state("cdn.example").paused_until is not None
+        assert client.host_state("@cdn.example").paused_until is not None
     assert "hunter2" not in str(refusal.value)
+    assert (refusal.value.registry, "@" in str(refusal.value)) == ("@cdn.example", False)
+
+
+async def test_a_host_named_like_a_registry_is_not_that_registry() -> None:
+    """A registry that leads us to http://docker.io or https://ghcr.io and has us slowed down there pauses neither."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.host != "10.0.0.1":
+            return httpx.Response(429, headers={"Retry-After": "100"})
+        location = f"{request.url.path.rpartition('/')[2].replace('.', '://', 1)}/x"
+        return httpx.Response(200 if request.url.path == "/v2/" else 307, headers={"Location": location})
+
+    registries = {"10.0.0.1": RegistryAccess(insecure=True)}
+    async with client_of(handler, registries=registries) as (client, _):
+        for tag in ("http.docker.io", "https.ghcr.io"):
+            with pytest.raises(RateLimited):
+                await client.get_manifest(Repository("10.0.0.1", "a"), tag)
+        for registry in ("docker.io", "ghcr.io", "10.0.0.1"):
+            assert client.host_state(registry).paused_until is None
+        with pytest.raises(HostPaused, match=r"^docker\.io is paused"):
+            await client.get_manifest(Repository("10.0.0.1", "a"), "http.docker.io")
 
 
 async def test_a_mirror_keeps_the_path() -> None:
@@ -332,6 +362,33 @@ async def test_indexes_that_nest_too_deeply_or_too_often() -> None:
             with pytest.raises(ManifestInvalid, match="nests"):
                 await client.images(REPOSITORY, index)
     assert len(tap.requests) <= 1 + 3 + 20
+
+
+async def test_an_index_of_too_many_images() -> None:
+    """A hundred are taken, nested ones counted and attestations not; with one more none is looked at."""
+    attestation = doc.child("unknown", "unknown", seed="attestation")
+    half = [doc.child(f"os{number}") for number in range(50)]
+    inner, inner_answer = index_answer(*(doc.child(f"os{number}") for number in range(50, 100)), attestation)
+    async with client_of(answers(inner_answer, inner_answer)) as (client, _):
+        for extra, fits in (([attestation], True), ([doc.child("plan9")], False)):
+            top = doc.index(*half, pointer(inner), *extra)
+            index = Index(doc.digest_of(b"top"), MediaType.OCI_INDEX, _children(top))
+            if fits:
+                assert len(await client.images(REPOSITORY, index)) == 100
+                continue
+            with pytest.raises(ManifestInvalid, match="more than 100 images") as refusal:
+                await client.images(REPOSITORY, index)
+            assert refusal.value.registry == "registry.example"
+
+
+async def test_configs_and_pages_have_bounds() -> None:
+    """2 MiB of a config, 4 MiB of a page of tags: parsing more would hold up everything else."""
+    config, page_ = b" " * (2 * 1024**2 + 1), b" " * (4 * 1024**2 + 1)
+    async with client_of(answers(httpx.Response(200, content=page_))) as (client, _):
+        with pytest.raises(BodyTooLarge):
+            await client.get_config(REPOSITORY, config_descriptor(config))
+        with pytest.raises(BodyTooLarge):
+            await client.list_tags(REPOSITORY, limit=10)
 
 
 def _children(document: dict[str, object]) -> tuple[Descriptor, ...]:

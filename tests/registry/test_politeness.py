@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.registry.errors import HostPaused, NotFound, RateLimited, RegistryError, ServerError, Unreachable
-from app.registry.politeness import Politeness
+from app.registry.politeness import MOST_FOREIGN_HOSTS, Politeness
 from app.registry.rate_limits import Quota
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -90,6 +90,42 @@ def test_restore(politeness: Politeness) -> None:
     state = politeness.state("docker.io")
     assert (state.paused_until, state.pause_reason, state.quota) == (START + timedelta(hours=1), "pull-limit", quota)
     politeness.check("docker.io", pull=False)
+
+
+@pytest.mark.parametrize("reason", ["rate-limited", "unreachable-dns", "said an earlier process", None])
+def test_restore_of_a_whole_pause(politeness: Politeness, clock: Clock, reason: str | None) -> None:
+    """Any reason but the pull limit stops everything, until the time that was known, at that host alone."""
+    politeness.restore("docker.io", START + timedelta(hours=1), reason)
+    with pytest.raises(HostPaused) as paused:
+        politeness.check("docker.io", pull=False)
+    assert (paused.value.reason, paused.value.retry_after) == (reason or "rate-limited", 3600)
+    politeness.check("ghcr.io", pull=True)
+    clock.advance(3600)
+    politeness.check("docker.io", pull=False)
+
+
+def test_both_pauses_can_be_restored(politeness: Politeness, clock: Clock) -> None:
+    """The longer one of pulls outlives the other."""
+    politeness.restore("docker.io", START + timedelta(hours=2), "pull-limit")
+    politeness.restore("docker.io", START + timedelta(hours=1), "rate-limited")
+    clock.advance(3600)
+    politeness.check("docker.io", pull=False)
+    with pytest.raises(HostPaused):
+        politeness.check("docker.io", pull=True)
+
+
+def test_foreign_hosts_are_forgotten(politeness: Politeness) -> None:
+    """However many a registry leads us to; registries never are, and a host that is paused goes last."""
+    politeness.observe("docker.io", {"ratelimit-limit": "100;w=60", "ratelimit-remaining": "7;w=60"})
+    politeness.pause("@cdn.example", 60, "rate-limited")
+    for number in range(3 * MOST_FOREIGN_HOSTS):
+        politeness.observe(f"@h{number}.example", {})
+    with pytest.raises(HostPaused, match=r"^cdn\.example is paused"):
+        politeness.check("@cdn.example", pull=False)
+    for number in range(MOST_FOREIGN_HOSTS):
+        politeness.pause(f"@p{number}.example", 60, "rate-limited")
+    politeness.check("@cdn.example", pull=False)
+    assert politeness.state("docker.io").quota is not None
 
 
 def test_quota_is_kept(politeness: Politeness) -> None:
