@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from app.history.errors import UnknownBuild, UnknownManifest
 from app.history.lookup import find_repository, find_tag
-from app.history.page import Key, Page, PageKeyInvalid
+from app.history.page import Key, Page, moment_and_id
 from app.history.values import build_at, image_name
 from app.models import Build, BuildStep, Layer, Manifest, ManifestLayer, Series, Tag, TagEvent
 from app.models import Repository as RepositoryRow
@@ -164,11 +164,8 @@ async def _narrowed(
 
 
 def _after_values(after: Key) -> tuple[Any, Any]:
-    try:
-        moment, build_id = datetime.fromisoformat(str(after[0])), int(after[1])
-        return literal(moment, Build.first_seen_at.type), literal(build_id)
-    except (ValueError, IndexError):
-        raise PageKeyInvalid("the cursor belongs to another list") from None
+    moment, build_id = moment_and_id(after)
+    return literal(moment, Build.first_seen_at.type), literal(build_id)
 
 
 def _builds() -> Select[*tuple[Any, ...]]:

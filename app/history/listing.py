@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Select, case, fu
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from app.history.page import Key, PageKeyInvalid
+from app.history.page import Key, PageKeyInvalid, moment_and_id
 from app.history.values import build_at, bytewise, current_bytes, image_text, measured_at
 from app.models import Build, Manifest, Series, Tag
 from app.models import Repository as RepositoryRow
@@ -119,12 +119,9 @@ def _sort_key(session: AsyncSession, wanted: ImageFilter, now: datetime) -> Colu
 
 def _after_values(after: Key, sort: ImageSort) -> tuple[Any, Any]:
     """The key as bound values; PageKeyInvalid if it was made by another sort order."""
-    if len(after) != 2 or not isinstance(after[1], int) or isinstance(after[0], str) != (sort in {"image", "changed"}):
+    if sort == "changed":
+        moment, tag_id = moment_and_id(after)
+        return literal(moment, Build.first_seen_at.type), literal(tag_id)
+    if len(after) != 2 or not isinstance(after[1], int) or isinstance(after[0], str) != (sort == "image"):
         raise PageKeyInvalid("the cursor belongs to another list")
-    if sort != "changed":
-        return literal(after[0]), literal(after[1])
-    try:
-        moment = datetime.fromisoformat(str(after[0])).astimezone(UTC)
-    except ValueError:
-        raise PageKeyInvalid("the cursor belongs to another list") from None
-    return literal(moment, Build.first_seen_at.type), literal(after[1])
+    return literal(after[0]), literal(after[1])

@@ -87,6 +87,23 @@ async def test_a_pending_manifest_has_no_layers_yet(seeded: Database) -> None:
     assert (build.image, build.compressed_bytes) == ("alpine", None)
 
 
+@pytest.mark.parametrize("after", [(), ("yesterday", 1), ("2020-01-01", 1), ("2020-01-01T00:00:00Z", "1"), (1, 1)])
+async def test_foreign_key_is_refused(seeded: Database, after: Key) -> None:
+    """Only an aware time and a number are the key of a build."""
+    async with seeded.reading() as session:
+        with pytest.raises(PageKeyInvalid):
+            await builds_page(session, BuildFilter(), limit=1, after=after)
+
+
+async def test_keys_reach_from_end_to_end(seeded: Database) -> None:
+    """No moment and no number that a key may hold is too great for a database."""
+    async with seeded.reading() as session:
+        first = await builds_page(session, SLIM, limit=1, after=("9999-12-31T23:59:59.999999+00:00", 2**63 - 1))
+        last = await builds_page(session, SLIM, limit=1, after=("0001-01-01T00:00:00+00:00", -(2**63)))
+        newest = await builds_page(session, SLIM, limit=1)
+    assert (first.items, last.items) == (newest.items, ())
+
+
 async def test_unknown_things_are_errors(seeded: Database) -> None:
     """Each kind of thing that is not there has its own error."""
     async with seeded.reading() as session:
@@ -96,5 +113,3 @@ async def test_unknown_things_are_errors(seeded: Database) -> None:
             await manifest_detail(session, digest_of("nothing"))
         with pytest.raises(UnknownImage):
             await builds_page(session, BuildFilter(Repository.parse("nothing")), limit=1)
-        with pytest.raises(PageKeyInvalid):
-            await builds_page(session, BuildFilter(), limit=1, after=("yesterday", 1))
