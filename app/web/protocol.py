@@ -38,14 +38,19 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio's callback; a read may bring 256 KiB."""
-        for start in range(0, len(data), _PIECE_BYTES):
-            if self._refused or self.transport.is_closing():
-                return
-            piece = data[start : start + _PIECE_BYTES]
-            self._unfinished_bytes += len(piece)
-            super().data_received(piece)
+        if len(data) > _PIECE_BYTES:
+            self._in_pieces(data)
+        elif not self._refused:
+            self._unfinished_bytes += len(data)
+            super().data_received(data)
             if self._unfinished_bytes > LONGEST_HEAD_BYTES:
                 self._refuse()
+
+    def _in_pieces(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self.transport.is_closing():
+                return
+            self.data_received(data[start : start + _PIECE_BYTES])
 
     def on_headers_complete(self) -> None:
         """The parser's callback."""
