@@ -1,14 +1,15 @@
 """From an exception to an answer: problem+json for programs, a page for people. All statuses are mapped here."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -41,6 +42,7 @@ EXPECTED = (
     HTTPException,
     OperationalError,
     InterfaceError,
+    NoConnectionFree,
 )
 
 
@@ -58,12 +60,17 @@ async def answer(request: Request, error: Exception) -> Response:
     if problem.code == "database-unusable":
         log.error("the database does not answer: %s", error)
     if is_api(request.url.path) or "text/html" not in request.headers.get("accept", ""):
-        body = orjson.dumps(problem.document(request.url.path[:_SHOWN_PATH]))
+        body = _encoded(problem.document(request.url.path[:_SHOWN_PATH]))
         return Response(body, problem.status, dict(problem.headers), PROBLEM_JSON)
     context = {name: getattr(problem, name) for name in ("status", "title", "detail", "hint")}
     page = render(request, "error.html", context, status=problem.status)
     page.headers.update(problem.headers)
     return page
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    """JSON, whatever was given: orjson refuses lone surrogates and huge numbers, which a request's JSON may hold."""
+    return json.dumps(document, ensure_ascii=False, default=str).encode("utf-8", "replace")
 
 
 @singledispatch
@@ -116,6 +123,7 @@ def _(error: RequestValidationError) -> Problem:
 
 @problem_of.register(OperationalError)
 @problem_of.register(InterfaceError)
+@problem_of.register(NoConnectionFree)
 def _(_error: Exception) -> Problem:
     hint = "Trying again in a moment may help."
     return Problem("database-unusable", "The history cannot be read now.", hint, {"Retry-After": "5"})

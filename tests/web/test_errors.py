@@ -1,17 +1,22 @@
 """Every error has one shape, says what to do, and tells nothing of our insides."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
-from app.db import Database
+from app.db import Database, open_database
 from app.main import create_app
 from app.settings import Settings
 from app.web.problems import PROBLEM_JSON
 from tests.web.conftest import BEARER
 
+Opened = Callable[[URL], AbstractAsyncContextManager[Database]]
 DIGEST = "sha256:" + "0" * 64
 
 
@@ -155,6 +160,47 @@ async def test_database_failure_is_503(client: httpx.AsyncClient, seeded: Databa
         assert_problem(answer, 503, "database-unusable")
         assert "retry-after" in answer.headers
     assert (await client.get("/healthz")).status_code == 200
+
+
+@asynccontextmanager
+async def crowded(url: URL) -> AsyncIterator[Database]:
+    """A database whose only connection is taken."""
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    sessions = async_sessionmaker(engine)
+    async with engine.connect():
+        yield Database(engine, sessions, sessions, nullcontext())
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def absent(_url: URL) -> AsyncIterator[Database]:
+    """A database that nobody serves."""
+    database = open_database("postgresql://secret-user:secret-word@127.0.0.1:1/secret-name")
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("opened", [crowded, absent])
+@pytest.mark.parametrize(("path", "accept"), [("/", "text/html"), ("/api/v1/images", "*/*")])
+async def test_no_connection_is_503(
+    app: FastAPI, client: httpx.AsyncClient, opened: Opened, path: str, accept: str
+) -> None:
+    """More who ask than connections, or a database that is away: come back in five seconds, and nothing about why."""
+    async with opened(app.state.database.engine.url) as app.state.database:
+        answer = await client.get(path, headers={"accept": accept})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The history cannot be read now." in answer.text
+    assert not [word for word in ("secret", "127.0.0.1", "QueuePool", "sqlalche") if word in answer.text]
+
+
+@pytest.mark.parametrize(
+    "image", ['"\\ud800"', '"\\udfff:\\ud800x"', "1e400", "9" * 60, f"[{'[' * 50}{']' * 50}]", "{}"]
+)
+async def test_any_json_has_a_readable_answer(client: httpx.AsyncClient, image: str) -> None:
+    """What JSON can say and UTF-8 or a 64-bit number cannot is wrong, not our fault."""
+    headers = {"content-type": "application/json"} | BEARER
+    answer = await client.post("/api/v1/watches", content=f'{{"image": {image}}}', headers=headers)
+    assert_problem(answer, 422, "parameter-invalid")
 
 
 async def test_no_admin_token_is_403(settings: Settings, seeded: Database) -> None:
