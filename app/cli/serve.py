@@ -178,9 +178,8 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         where = f"{settings.host}:{settings.port}"
-        raise DatabaseUnusable(
-            f"cannot listen on {where}: {error.strerror}; choose another with --port or --host"
-        ) from None
+        why = (error.strerror or str(error)).partition(" (while attempting")[0]  # Python repeats the address
+        raise DatabaseUnusable(f"cannot listen on {where}: {why}; choose another with --port or --host") from None
     with listener:
         yield listener
 
