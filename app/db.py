@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 BUSY_TIMEOUT_MS = 10_000
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
+_ENCODE = "in user name and password, write @ : / as %40 %3A %2F"
 
 
 class DatabaseUnusable(Exception):
@@ -22,12 +23,7 @@ class DatabaseUnusable(Exception):
 
 def parse_url(text: str, *, driver: str = "async") -> URL:
     """The SQLAlchemy URL for "sqlite:///..." or "postgresql://..."; `driver` "async" or "sync" picks the DBAPI."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise DatabaseUnusable(
-            "TAREWATCH_DATABASE_URL is no URL: use sqlite:///data/tarewatch.db or postgresql://..."
-        ) from None
+    url = _made(text)
     if url.drivername in _POSTGRES:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in _SQLITE:
@@ -37,6 +33,20 @@ def parse_url(text: str, *, driver: str = "async") -> URL:
     raise DatabaseUnusable(
         f"TAREWATCH_DATABASE_URL starts with {url.drivername}://; sqlite:// and postgresql:// are supported"
     )
+
+
+def _made(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise DatabaseUnusable(
+            "TAREWATCH_DATABASE_URL is no URL: use sqlite:///data/tarewatch.db or postgresql://..."
+        ) from None
+    except ValueError:
+        raise DatabaseUnusable(f"TAREWATCH_DATABASE_URL has a port that is no number; {_ENCODE}") from None
+    if "@" in (url.host or ""):  # the end of a password
+        raise DatabaseUnusable(f"TAREWATCH_DATABASE_URL has an @ too many; {_ENCODE}")
+    return url
 
 
 def ensure_folder(url: URL) -> None:
@@ -92,9 +102,10 @@ def open_database(text: str) -> Database:
 
 
 def _postgres_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "application_name": "tarewatch"}
-    )
+    # UTC, since psycopg cannot read what other zones make of the first and the last days there are.
+    options = " ".join([*url.normalized_query.get("options", ()), "-c timezone=UTC"])
+    connect_args = {"connect_timeout": 10, "application_name": "tarewatch", "options": options}
+    return create_async_engine(url, pool_pre_ping=True, connect_args=connect_args)
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, select, text, update
+from sqlalchemy import create_engine, make_url, select, text, update
 from sqlalchemy.exc import StatementError
 
-from app.db import Database, DatabaseUnusable, parse_url
+from app.db import Database, DatabaseUnusable, open_database, parse_url
 from app.models import Repository, Revision, Worker
 from app.schema import downgrade, head_revision, require_current, upgrade
 
@@ -32,6 +32,37 @@ def test_other_urls_are_refused_without_secrets(text_: str) -> None:
     with pytest.raises(DatabaseUnusable) as caught:
         parse_url(text_)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text_", "hint"),
+    [
+        ("postgresql://u:hid@den@h/n", "%40"),
+        ("postgresql://u:hidden@h:hidden/n", "port that is no number"),
+        ("postgresql://u:hi:dden@h:x@y/n", "%40"),
+    ],
+)
+def test_urls_that_want_encoding(text_: str, hint: str) -> None:
+    """A password with an @ in it, or a port that is none, is one clear line that does not show it."""
+    with pytest.raises(DatabaseUnusable, match=hint) as caught:
+        parse_url(text_)
+    assert "\n" not in str(caught.value)
+    assert "den" not in str(caught.value)
+
+
+def test_encoded_passwords_are_fine() -> None:
+    """As the hint says."""
+    assert parse_url("postgresql://u:hid%40den@h:5432/n").password == "hid@den"
+
+
+async def test_sessions_on_postgresql_run_in_utc(postgres_url: str) -> None:
+    """Whatever the server's own zone; options of the URL stay in force."""
+    server = make_url(postgres_url).update_query_dict({"options": "-c timezone=Asia/Tokyo -c statement_timeout=1234"})
+    database = open_database(server.render_as_string(hide_password=False))
+    async with database.reading() as session:
+        shown = [await session.scalar(text(f"SHOW {name}")) for name in ("timezone", "statement_timeout")]
+    await database.close()
+    assert shown == ["UTC", "1234ms"]
 
 
 async def test_times_come_back_aware_and_exact(database: Database) -> None:
@@ -66,6 +97,7 @@ async def test_writing_rolls_back_on_error(database: Database) -> None:
 
 async def test_writers_wait_for_each_other(database: Database) -> None:
     """Two writers at once both succeed: the second waits for the first's commit."""
+
     async def bump() -> None:
         async with database.writing() as session:
             await session.execute(update(Revision).values(number=Revision.number + 1))
