@@ -6,7 +6,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated
 
 from fastapi import Depends, Form, Request, Response
@@ -21,6 +21,7 @@ SESSION_LIFETIME = timedelta(hours=12)
 _ATTEMPTS = 5
 _ATTEMPTS_WINDOW_SECONDS = 300.0
 _ATTEMPTS_REMEMBERED = 1000  # addresses; beyond it the oldest is forgotten
+_ENDED_REMEMBERED = 1000  # sessions; only who has the admin token can open that many
 
 bearer = HTTPBearer(auto_error=False, scheme_name="adminToken", description="The value of TAREWATCH_ADMIN_TOKEN.")
 
@@ -51,6 +52,27 @@ class Attempts:
         return failed
 
 
+@dataclass(slots=True)
+class Ended:
+    """Sessions that were logged out, until they would have expired.
+
+    Known to this process only: where several serve, a copied cookie stays good in the others for its twelve hours.
+    """
+
+    _until: dict[str, float] = field(default_factory=dict)
+
+    def add(self, session: str) -> None:
+        """This session is over."""
+        now = time()  # as the cookie counts its age
+        self._until = {one: until for one, until in self._until.items() if until > now}
+        self._until[session] = now + SESSION_LIFETIME.total_seconds()
+        if len(self._until) > _ENDED_REMEMBERED:
+            del self._until[next(iter(self._until))]
+
+    def __contains__(self, session: str) -> bool:
+        return session in self._until
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Checks tokens and signs sessions; one per application, on `app.state.gate`."""
@@ -58,6 +80,7 @@ class Gate:
     token: str | None = field(repr=False)
     key: str = field(repr=False)
     attempts: Attempts = field(default_factory=Attempts)
+    ended: Ended = field(default_factory=Ended)
 
     @classmethod
     def of(cls, settings: Settings) -> "Gate":
@@ -89,6 +112,7 @@ class Gate:
         except BadData:
             return None
         good = self.token is not None and hmac.compare_digest(found["token"], self._mark())
+        good = good and found["id"] not in self.ended
         return str(found["id"]) if good else None
 
     def form_token(self, session: str) -> str:
@@ -186,6 +210,8 @@ def open_session(request: Request, answer: Response, token: str) -> None:
     )
 
 
-def close_session(answer: Response) -> None:
-    """Let the browser forget its session."""
+def close_session(request: Request, answer: Response) -> None:
+    """End the session, here and in the browser; see `Ended` for what other processes know of it."""
+    if (session := session_of(request)) is not None:
+        gate_of(request).ended.add(session)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")

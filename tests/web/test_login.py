@@ -13,7 +13,17 @@ from app.db import Database
 from app.main import create_app
 from app.settings import Settings
 from app.web.cache import SESSION_COOKIE
-from app.web.login import SESSION_LIFETIME, AdminForm, Attempts, Gate, PageAdmin, close_session, gate_of, open_session
+from app.web.login import (
+    SESSION_LIFETIME,
+    AdminForm,
+    Attempts,
+    Ended,
+    Gate,
+    PageAdmin,
+    close_session,
+    gate_of,
+    open_session,
+)
 from tests.conftest import NOW
 from tests.web.conftest import ADMIN_TOKEN, BEARER
 
@@ -40,9 +50,9 @@ def app(settings: Settings, seeded: Database) -> FastAPI:
         return {"changed": True}
 
     @app.post("/test/logout", dependencies=[AdminForm])
-    async def log_out() -> Response:
+    async def log_out(request: Request) -> Response:
         answer = Response(status_code=204)
-        close_session(answer)
+        close_session(request, answer)
         return answer
 
     return app
@@ -116,6 +126,37 @@ async def test_logout_ends_the_session(client: httpx.AsyncClient) -> None:
     await client.post("/test/logout", data={"csrf": csrf}, headers=SAME_SITE)
     assert SESSION_COOKIE not in client.cookies
     assert (await client.get("/test/admin")).status_code == 401
+
+
+async def test_a_copied_cookie_ends_with_the_session(client: httpx.AsyncClient) -> None:
+    """Who kept a copy of the cookie is logged out too; another session of the admin goes on."""
+    await _logged_in(client)
+    other = client.cookies[SESSION_COOKIE]
+    csrf = await _logged_in(client)
+    copied = client.cookies[SESSION_COOKIE]
+    await client.post("/test/logout", data={"csrf": csrf}, headers=SAME_SITE)
+    for cookie, status in ((copied, 401), (other, 200)):
+        client.cookies.set(SESSION_COOKIE, cookie)
+        assert (await client.get("/test/admin")).status_code == status
+        client.cookies.clear()
+
+
+def test_ended_sessions_are_forgotten_in_time() -> None:
+    """They are remembered as long as their cookies live, and not without bound."""
+    ended = Ended()
+    with time_machine.travel(NOW, tick=False) as clock:
+        ended.add("yesterday's")
+        clock.shift(SESSION_LIFETIME - timedelta(seconds=1))
+        ended.add("new")
+        assert "yesterday's" in ended
+        clock.shift(timedelta(seconds=2))
+        ended.add("newer")
+        assert "yesterday's" not in ended
+        assert "new" in ended
+    for number in range(1500):
+        ended.add(f"session {number}")
+    assert "session 1499" in ended
+    assert "session 0" not in ended
 
 
 def test_sessions_end(settings: Settings) -> None:

@@ -38,10 +38,10 @@ async def login(
 
 
 @router.post("/logout", dependencies=[AdminForm])
-async def logout() -> Response:
-    """The session's cookie is taken back."""
+async def logout(request: Request) -> Response:
+    """The session is over, its cookie taken back."""
     answer = RedirectResponse("/", 303)
-    close_session(answer)
+    close_session(request, answer)
     return answer
 
 
