@@ -14,7 +14,8 @@ from app.settings import Settings
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path, admin_token=None, secret_key=None)
+    database_url = SecretStr(f"sqlite:///{tmp_path}/x.db")
+    return Settings(database_url=database_url, admin_token=None, secret_key=None)
 
 
 def test_secrets_are_made_once_and_private(settings: Settings) -> None:
