@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.web.answers import EMPTY_BODY, Answer, Message, finish
-from app.web.security import PREFLIGHT, RawHeaders, cors_headers, is_api, security_headers
+from app.web.security import PREFLIGHT, RawHeaders, cors_headers, is_api, secured, security_headers
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -172,14 +172,15 @@ class _Collect:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.headers: RawHeaders | None = None
         self.parts: list[bytes] = []
-        self._extra = [*security_headers(scope["scheme"]), *cors_headers(scope["method"], scope["path"])]
+        self._scheme = scope["scheme"]
+        self._cors = cors_headers(scope["method"], scope["path"])
         self._head = scope["method"] == "HEAD"
         self._send = send
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`."""
         if message["type"] == "http.response.start":
-            headers = [*message["headers"], *self._extra]
+            headers = [*secured(message["headers"], self._scheme), *self._cors]
             if message["status"] == 200:
                 missing = b"cache-control" not in dict(headers)
                 self.headers = [*headers, _DEFAULT_CACHE_CONTROL] if missing else headers
@@ -198,12 +199,12 @@ class _Passing:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.status = 0
-        self._extra = security_headers(scope["scheme"])
+        self._scheme = scope["scheme"]
         self._send = send
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *self._extra]}
+            message = {**message, "headers": secured(message["headers"], self._scheme)}
         await self._send(message)

@@ -15,6 +15,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+# For a drawing opened as a page of its own: its one <style> is inside, and nothing else may run or load.
+IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
 _ALWAYS: RawHeaders = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -44,6 +47,12 @@ def is_api(path: str) -> bool:
 def security_headers(scheme: str) -> RawHeaders:
     """What every answer carries; HSTS only over https."""
     return _HTTPS if scheme == "https" else _ALWAYS
+
+
+def secured(headers: RawHeaders, scheme: str) -> RawHeaders:
+    """An answer's headers with those of every answer; a policy that the route itself has set stays."""
+    given = {name for name, _ in headers}
+    return [*headers, *(header for header in security_headers(scheme) if header[0] not in given)]
 
 
 def cors_headers(method: str, path: str) -> RawHeaders:

@@ -22,6 +22,7 @@ from app.web.dependencies import Now, ReadSession
 from app.web.pages.figure import Range, View, chart_of, ordered, table_of
 from app.web.pages.query import read_reference
 from app.web.pages.words import EVENTS, ORIGINS
+from app.web.security import IMAGE_POLICY
 from app.web.templates import render, unit_parameter, url
 
 router = APIRouter()
@@ -150,8 +151,7 @@ async def chart_svg(session: ReadSession, now: Now, query: Wanted, theme: Theme 
     """The chart as a file of its own."""
     history = await series_of(session, *read_reference(query.image, query.tag))
     drawn = standalone(chart_of(history, query.view, now), theme)
-    # As a download: its own style, which the policy of our pages forbids, then applies wherever it is opened.
-    headers = {"Content-Disposition": 'attachment; filename="tarewatch.svg"'}
+    headers = {"Content-Disposition": 'inline; filename="tarewatch.svg"', "Content-Security-Policy": IMAGE_POLICY}
     return Response(drawn, media_type="image/svg+xml", headers=headers)
 
 

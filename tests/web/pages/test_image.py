@@ -5,16 +5,19 @@ import io
 import json
 
 import httpx
+import pytest
 
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
+from app.web.security import CONTENT_SECURITY_POLICY
 from tests.conftest import NOW
 from tests.history.seed import add_series, add_tag
 from tests.web.charts.drawing import elements, parsed
 from tests.web.pages.reading import fetch
 
 SLIM = "/image?image=debian&tag=bookworm-slim"
+DRAWING = "/chart.svg?image=debian&tag=bookworm-slim"
 
 
 async def test_headline_chart_table_and_builds(client: httpx.AsyncClient) -> None:
@@ -100,11 +103,29 @@ async def test_bad_parameters_are_pages_too(client: httpx.AsyncClient) -> None:
 
 async def test_the_chart_as_a_file(client: httpx.AsyncClient) -> None:
     """A well-formed SVG with the same lines, whose style is inside."""
-    answer = await client.get("/chart.svg?image=debian&tag=bookworm-slim&theme=dark")
+    answer = await client.get(f"{DRAWING}&theme=dark")
     assert answer.headers["content-type"] == "image/svg+xml"
     root = parsed(answer.text)
     assert len([path for path in elements(root, "path") if "line" in path.get("class", "")]) == 3
     assert elements(root, "style")
+
+
+async def test_the_chart_shows_when_opened(client: httpx.AsyncClient) -> None:
+    """Opened in a browser it is shown with its style, kept answer or not; scripts stay forbidden, and nothing loads."""
+    for address in (DRAWING, DRAWING, f"https://testserver{DRAWING}"):
+        answer = await client.get(address)
+        (policy,) = answer.headers.get_list("content-security-policy")
+        assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+        assert "script" not in policy
+        assert answer.headers["content-disposition"] == 'inline; filename="tarewatch.svg"'
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("address", [SLIM, "/image.csv?image=debian:bookworm-slim", "/chart.svg?image=no", "/"])
+async def test_everything_else_stays_strict(client: httpx.AsyncClient, address: str) -> None:
+    """Only the drawing has a policy of its own, not even its errors."""
+    answer = await client.get(address)
+    assert answer.headers.get_list("content-security-policy") == [CONTENT_SECURITY_POLICY]
 
 
 async def test_every_link_of_the_page_leads_somewhere(client: httpx.AsyncClient) -> None:
