@@ -1,13 +1,15 @@
 """Engine and sessions from a URL: SQLite (WAL) or PostgreSQL, the same for the rest of the program."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -71,6 +73,7 @@ class Database:
     engine: AsyncEngine
     _read: async_sessionmaker[AsyncSession]
     _write: async_sessionmaker[AsyncSession]
+    _turn: AbstractAsyncContextManager[None]  # SQLite lets one write at a time, and does not queue those who wait
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -81,7 +84,7 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """A session in a write transaction, committed at the end, rolled back on any error."""
-        async with self._write() as session, session.begin():
+        async with self._turn, self._write() as session, session.begin():
             yield session
 
     async def close(self) -> None:
@@ -98,6 +101,7 @@ def open_database(text: str) -> Database:
         engine,
         async_sessionmaker(engine, expire_on_commit=False),
         async_sessionmaker(writer, expire_on_commit=False),
+        asyncio.Lock() if url.drivername.startswith("sqlite") else nullcontext(),
     )
 
 
@@ -144,3 +148,9 @@ def why_unusable(error: BaseException) -> str:
     if isinstance(cause, sqlite3.DatabaseError) and "not a database" in text:
         return "the file that TAREWATCH_DATABASE_URL names is no SQLite database: name another, or restore a backup"
     return text or type(cause).__name__
+
+
+def insert_or_pass(session: AsyncSession, table: Any) -> Any:
+    """An INSERT into a mapped table that passes over rows whose unique key is taken, on both databases."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()

@@ -23,6 +23,7 @@ from app.polling.round import Polling
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 10.0  # how long work under way may take to finish at shutdown
 _FORGOTTEN = timedelta(days=7)
+_DEFAULTS = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}  # late is better than not at all
 
 
 class Running:
@@ -30,10 +31,11 @@ class Running:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._closed = False
 
     def start(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         """Start the work unless it is under way; its error is logged and ends only itself."""
-        if name not in self._tasks:
+        if name not in self._tasks and not self._closed:
             task = asyncio.create_task(self._run(name, work), name=name)
             self._tasks[name] = task
             task.add_done_callback(lambda _: self._tasks.pop(name, None))
@@ -45,7 +47,8 @@ class Running:
             log.exception("%s failed", name)
 
     async def finish(self, seconds: float) -> None:
-        """Wait for what is under way, then cancel the rest."""
+        """Start nothing more, wait for what is under way, then cancel the rest."""
+        self._closed = True
         tasks = list(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -71,7 +74,7 @@ async def working(polling: Polling, *, grace_seconds: float = GRACE_SECONDS) -> 
 
 def _scheduler(polling: Polling, running: Running) -> AsyncIOScheduler:
     """One line a job: when, what."""
-    scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+    scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=_DEFAULTS)
     jobs: list[tuple[float, Callable[[Polling, Running], Awaitable[None]]]] = [
         (2, _poll),
         (5, _expand),
@@ -81,7 +84,7 @@ def _scheduler(polling: Polling, running: Running) -> AsyncIOScheduler:
     ]
     now = polling.clock()
     for seconds, job in jobs:
-        first = now + timedelta(seconds=0 if seconds < 60 else seconds)
+        first = now + timedelta(seconds=0 if seconds < 60 else 60)
         scheduler.add_job(job, "interval", seconds=seconds, args=(polling, running), next_run_time=first)
     return scheduler
 
@@ -111,7 +114,7 @@ async def _heartbeat(polling: Polling, running: Running) -> None:
 async def _beat(polling: Polling) -> None:
     now = polling.clock()
     async with polling.database.writing() as session:
-        await renew(session, polling.owner, now)
+        await renew(session, polling.owner, now, polling.held)
         beaten = await session.execute(
             update(Worker).where(Worker.id == polling.owner).values(beat_at=now).returning(Worker.id)
         )

@@ -16,7 +16,7 @@ from app.db import Database
 from app.history.observations import Change, Recorded
 from app.models import Tag
 from app.polling.expand import expand_due
-from app.polling.now import poll_now, tags_named
+from app.polling.now import give_back, poll_now, tags_named
 from app.polling.poll import Report
 from app.registry.reference import ReferenceInvalid, Repository
 from app.settings import Settings, load_settings
@@ -36,18 +36,22 @@ def poll(
     settings = load_settings()
     database = ready_database(settings)
     try:
-        report, failures = run(_poll(settings, database, references or []))
+        report, failures, busy = run(_poll(settings, database, references or []))
     except ReferenceInvalid as error:
         raise WatchInvalid("image", str(error)) from None
     if as_json:
         typer.echo(json.dumps(_as_json(report, failures), indent=2))
     else:
         _show(report, failures)
+    if busy:
+        err.print(f"{busy} tags were left out: a worker is looking at them now, or their registry asked for a pause")
     if report.failed or report.deferred:
         raise typer.Exit(2)
 
 
-async def _poll(settings: Settings, database: Database, references: list[str]) -> tuple[Report, list[tuple[str, str]]]:
+async def _poll(
+    settings: Settings, database: Database, references: list[str]
+) -> tuple[Report, list[tuple[str, str]], int]:
     try:
         async with polling_with(settings, database) as polling:
             await expand_due(polling)
@@ -60,8 +64,11 @@ async def _poll(settings: Settings, database: Database, references: list[str]) -
                     done = recorded.unchanged + recorded.failed + recorded.gone + recorded.deferred + recorded.moved
                     bar.update(task, advance=done, description=repository.familiar)
 
-                report = await poll_now(polling, tags, advance)
-            return report, await _failures(database, ids)
+                try:
+                    report = await poll_now(polling, tags, advance)
+                finally:
+                    await give_back(polling)
+            return report, await _failures(database, ids), len(ids) - report.looked
     finally:
         await database.close()
 

@@ -13,7 +13,7 @@ from app.cli.running import ready_database, run
 from app.db import Database
 from app.polling.round import utc_now
 from app.settings import load_settings
-from app.watchlist import WatchInfo, WatchSpec, add_watch, find_watch, list_watches, remove_watch, set_paused
+from app.watchlist import WatchInfo, WatchSpec, add_watches, find_watch, list_watches, pause_watches, remove_watches
 
 _T = TypeVar("_T")
 
@@ -39,8 +39,7 @@ def add(
 
     async def main(database: Database) -> None:
         async with database.writing() as session:
-            for spec in specs:
-                await add_watch(session, spec, origin="cli", now=utc_now())
+            await add_watches(session, specs, origin="cli", now=utc_now())
 
     _with_database(main)
     for spec in specs:
@@ -69,7 +68,7 @@ def remove(watches: Watches) -> None:
     async def main(database: Database) -> list[WatchSpec]:
         async with database.writing() as session:
             ids = [await find_watch(session, text) for text in watches]
-            return [await remove_watch(session, watch_id, utc_now()) for watch_id in dict.fromkeys(ids)]
+            return await remove_watches(session, ids, utc_now())
 
     for spec in _with_database(main):
         console.print(f"no longer watching {spec}", markup=False)
@@ -93,7 +92,7 @@ def _set_paused(watches: list[str], *, paused: bool) -> list[WatchSpec]:
     async def main(database: Database) -> list[WatchSpec]:
         async with database.writing() as session:
             ids = [await find_watch(session, text) for text in watches]
-            return [await set_paused(session, watch_id, paused, utc_now()) for watch_id in dict.fromkeys(ids)]
+            return await pause_watches(session, ids, paused, utc_now())
 
     return _with_database(main)
 

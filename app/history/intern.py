@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from app.db import insert_or_pass
 from app.history.observations import LayerFound, Measured
 from app.models import BuildStep, Layer, Manifest, ManifestLayer
 
@@ -38,12 +38,6 @@ async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: 
         rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + _CHUNK])))
         found.update(dict(rows.all()))
     return found
-
-
-def insert_or_pass(session: AsyncSession, table: Any) -> Any:
-    """An INSERT that passes over rows whose unique key is taken."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
 
 
 async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dict[str, int]:

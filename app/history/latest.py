@@ -130,7 +130,7 @@ async def latest_all(session: AsyncSession) -> tuple[Gauge, ...]:
         .join(RepositoryRow, RepositoryRow.id == Tag.repository_id)
         .outerjoin(Build, Build.id == Series.latest_build_id)
         .outerjoin(Manifest, Manifest.id == Build.manifest_id)
-        .where(Tag.watched, Series.dropped_at.is_(None), Series.latest_build_id.is_not(None))
+        .where(Tag.watched, Series.watched, Series.dropped_at.is_(None), Series.latest_build_id.is_not(None))
     )
     return tuple(
         Gauge(image_name(host, path), tag, platform, amount)

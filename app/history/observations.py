@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from app.models import Tag, covers
+
 
 @dataclass(frozen=True, slots=True)
 class LayerFound:
@@ -32,12 +34,15 @@ class Measured:
         return sum(layer.compressed_bytes for layer in self.layers)
 
 
-Reason = Literal["quota", "error", "platforms"]
+Reason = Literal["quota", "platforms", "error", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Why a document has not been read: no pulls left, or an error; `retry_after` in seconds, if one was named."""
+    """Why a document has not been read: no pulls left, or an error; `retry_after` in seconds, if one was named.
+
+    "lost": it can never be read, since a digest always names the same bytes, or they are gone.
+    """
 
     reason: Reason
     error_code: str | None = None
@@ -64,13 +69,18 @@ class Target:
     digest: str | None
     status: str
     platforms: tuple[str, ...] | None  # wanted ones; None: all
-    interval_seconds: int | None
+    interval_seconds: int | None  # None: the default
+    on_default: bool = True  # the default counts too, if it is shorter
+
+    @classmethod
+    def of(cls, tag: Tag) -> "Target":
+        """A tag's row as a value."""
+        wanted = None if tag.platforms is None else tuple(tag.platforms)
+        return cls(tag.id, tag.name, tag.digest, tag.status, wanted, tag.interval_seconds, tag.on_default)
 
     def wants(self, platform: str) -> bool:
         """Whether some watch wants this platform: "linux/arm" stands for every variant of it."""
-        if self.platforms is None:
-            return True
-        return any(platform == wanted or platform.startswith(f"{wanted}/") for wanted in self.platforms)
+        return covers(self.platforms, platform)
 
 
 @dataclass(frozen=True, slots=True)

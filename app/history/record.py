@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.history.intern import intern_manifests, measure
@@ -20,13 +20,14 @@ from app.history.observations import (
     Observation,
     PlatformFound,
     Recorded,
+    Target,
     Unchanged,
     Waits,
 )
 from app.history.runs import Sight, add_runs
 from app.history.schedule import Schedule
 from app.history.waiting import enqueue_document, enqueue_manifests, remove_measured
-from app.models import Revision, Tag, TagEvent, TagEventKind, TagStatus
+from app.models import Tag, TagEvent, TagEventKind, TagStatus, UtcTime, bump_revision
 
 _HEALTHY = {"failures": 0, "failing_since": None, "error_code": None, "error_message": None}
 _RELEASED = {"lease_owner": None, "lease_until": None}
@@ -43,40 +44,45 @@ class _Round:
 
 
 async def record(
-    session: AsyncSession, observations: Sequence[Observation], at: datetime, schedule: Schedule
+    session: AsyncSession, observations: Sequence[Observation], at: datetime, schedule: Schedule, owner: str
 ) -> Recorded:
-    """Record one repository's observations and set its tags' next look. Repeating it changes nothing.
+    """Record what is new about one repository's tags, and set their next look. `Unchanged` is for `record_unchanged`.
 
-    Comparisons are with what the database says now, under the tags' row locks: a second worker that saw the same, or
-    a repetition after a crash, finds the digest known, and adds no event and no build.
+    Only who holds a tag's lease may record it: of two that saw the same, or of a look repeated after a crash, the one
+    that lost the lease is passed over, and the other finds the digest known, and adds no event and no build.
     """
     now = _Round(session, at, schedule)
-    unchanged = [seen for seen in observations if isinstance(seen, Unchanged)]
-    others = [seen for seen in observations if not isinstance(seen, Unchanged)]
-    tags = await _lock(session, [seen.target.tag_id for seen in others])
-    manifest_ids = await remember(session, [seen for seen in others if isinstance(seen, Moved)], at)
-    for seen in others:
+    tags = await _lock(session, [seen.target.tag_id for seen in observations], owner)
+    manifest_ids = await remember(session, [seen for seen in observations if isinstance(seen, Moved)], at)
+    for seen in observations:
         if (tag := tags.get(seen.target.tag_id)) is not None:
             await _record_one(now, tag, seen, manifest_ids)
     await session.flush()
-    await record_unchanged(session, [unchanged], at, schedule)
-    now.report.unchanged = len(unchanged)
     await bump_revision(session)
     return now.report
 
 
-async def bump_revision(session: AsyncSession) -> None:
-    """Tell the web processes that what they show has changed; last in a transaction, since all writers meet here."""
-    await session.execute(update(Revision).values(number=Revision.number + 1))
-
-
 async def record_unchanged(
-    session: AsyncSession, repositories: Iterable[Sequence[Unchanged]], at: datetime, schedule: Schedule
+    session: AsyncSession, repositories: Iterable[Sequence[Unchanged]], at: datetime, schedule: Schedule, owner: str
 ) -> None:
     """The common case, one statement for a whole round; the tags of one repository stay together in time."""
     rows = [row for seen in repositories for row in _looked_at(seen, at, schedule)]
-    if rows:
-        await session.execute(update(Tag), sorted(rows, key=itemgetter("id")))
+    if not rows:
+        return
+    interval_kept = Tag.interval_seconds.is_not_distinct_from(bindparam("interval"))
+    statement = (
+        update(Tag)
+        .where(Tag.id == bindparam("tag_id"), Tag.lease_owner == owner)
+        .values(
+            status=TagStatus.OK,
+            checked_at=at,
+            next_check_at=case((interval_kept, bindparam("next", type_=UtcTime)), else_=Tag.next_check_at),
+            **_HEALTHY,
+            **_RELEASED,
+        )
+    )
+    connection = await session.connection()
+    await connection.execute(statement, sorted(rows, key=itemgetter("tag_id")))
 
 
 def _looked_at(seen: Sequence[Unchanged], at: datetime, schedule: Schedule) -> Iterator[dict[str, Any]]:
@@ -84,19 +90,17 @@ def _looked_at(seen: Sequence[Unchanged], at: datetime, schedule: Schedule) -> I
     for one in seen:
         interval_seconds = one.target.interval_seconds
         if interval_seconds not in next_check_at:
-            next_check_at[interval_seconds] = at + schedule.regular(interval_seconds)
+            next_check_at[interval_seconds] = at + schedule.regular(interval_seconds, one.target.on_default)
         yield {
-            "id": one.target.tag_id,
-            "status": TagStatus.OK,
-            "checked_at": at,
-            "next_check_at": next_check_at[interval_seconds],
-            **_HEALTHY,
-            **_RELEASED,
+            "tag_id": one.target.tag_id,
+            "interval": interval_seconds,
+            "next": next_check_at[interval_seconds],
         }
 
 
-async def _lock(session: AsyncSession, tag_ids: Sequence[int]) -> dict[int, Tag]:
-    rows = await session.scalars(select(Tag).where(Tag.id.in_(tag_ids)).order_by(Tag.id).with_for_update())
+async def _lock(session: AsyncSession, tag_ids: Sequence[int], owner: str) -> dict[int, Tag]:
+    held = select(Tag).where(Tag.id.in_(tag_ids), Tag.lease_owner == owner)
+    rows = await session.scalars(held.order_by(Tag.id).with_for_update())
     return {tag.id: tag for tag in rows}
 
 
@@ -109,6 +113,20 @@ async def remember(session: AsyncSession, moved: Sequence[Moved], at: datetime) 
         await measure(session, measured, ids, at)
         await remove_measured(session, [manifest.digest for manifest in measured])
     return ids
+
+
+async def give_up(
+    session: AsyncSession, targets: Iterable[Target], at: datetime, schedule: Schedule, owner: str
+) -> None:
+    """Give back tags whose look could not be recorded, with the fault of ours on them; they are tried again later."""
+    now, fault = _Round(session, at, schedule), "a bug in Tarewatch kept this from being recorded; the log has more"
+    failed = [Failed(target, "internal-error", fault, retryable=True) for target in targets]
+    tags = await _lock(session, [seen.target.tag_id for seen in failed], owner)
+    for seen in failed:
+        if (tag := tags.get(seen.target.tag_id)) is not None:
+            await _record_one(now, tag, seen, {})
+    await session.flush()
+    await bump_revision(session)
 
 
 async def _record_one(now: _Round, tag: Tag, seen: Observation, manifest_ids: Mapping[str, int]) -> None:
@@ -137,8 +155,10 @@ async def _moved(now: _Round, tag: Tag, seen: Moved, manifest_ids: Mapping[str, 
         await enqueue_document(now.session, tag, event, seen.contents, now.schedule)
         now.report.changes.append(Change(tag.name, None, "pending"))
     elif seen.contents is not None:
-        sight = Sight(tag, event, current=True)
+        sight = Sight(tag, event, seen.target, current=True)
         now.report.changes += await record_contents(now.session, sight, seen.contents, manifest_ids, now.schedule)
+        if Target.of(tag).platforms != seen.target.platforms:  # others are wanted since the tag was claimed
+            await enqueue_document(now.session, tag, event, Waits("platforms"), now.schedule)
 
 
 async def record_contents(
@@ -165,7 +185,7 @@ async def _sighting(now: _Round, tag: Tag, seen: Moved) -> TagEvent:
         )
         if known is not None:
             return known
-    event = TagEvent(tag_id=tag.id, at=now.at, kind=_kind(tag), digest=seen.digest)
+    event = TagEvent(tag_id=tag.id, at=max(now.at, tag.changed_at or now.at), kind=_kind(tag), digest=seen.digest)
     if tag.digest != seen.digest:
         tag.changed_at = now.at
     now.session.add(event)
@@ -189,7 +209,7 @@ def _gone(now: _Round, tag: Tag) -> None:
     tag.status, tag.failures = TagStatus.GONE, tag.failures + 1
     tag.checked_at = now.at
     tag.next_check_at = now.at + now.schedule.after_failure(
-        tag.failures, retryable=False, interval_seconds=tag.interval_seconds
+        tag.failures, retryable=False, interval=now.schedule.usual(Target.of(tag))
     )
     now.report.gone += 1
 
@@ -204,7 +224,7 @@ def _failed(now: _Round, tag: Tag, seen: Failed) -> None:
     tag.next_check_at = now.at + now.schedule.after_failure(
         tag.failures,
         retryable=seen.retryable,
-        interval_seconds=tag.interval_seconds,
+        interval=now.schedule.usual(Target.of(tag)),
         retry_after=seen.retry_after,
     )
     now.report.failed += 1
@@ -212,7 +232,7 @@ def _failed(now: _Round, tag: Tag, seen: Failed) -> None:
 
 def _answered(now: _Round, tag: Tag) -> None:
     tag.checked_at = now.at
-    tag.next_check_at = now.at + now.schedule.regular(tag.interval_seconds)
+    tag.next_check_at = now.at + now.schedule.regular(tag.interval_seconds, tag.on_default)
 
 
 def _healthy(tag: Tag) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.observations import Change, Measured, PlatformFound
-from app.models import Build, Manifest, Origin, Series, Tag, TagEvent, TagEventKind
+from app.history.observations import Change, Measured, PlatformFound, Target
+from app.models import Build, Manifest, Origin, PendingDetail, Series, Tag, TagEvent, TagEventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,9 @@ class Sight:
 
     tag: Tag
     event: TagEvent
+    target: Target  # with the platforms that were asked for
     current: bool
+    widened: bool = False  # only because other platforms are wanted now: not the registry's doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ async def add_runs(
         if build is not None:
             builds[one.platform] = build
             changes.append(_change(sight, one, before))
-    await _add_builds(session, sight, series, builds)
+    await _add_builds(session, sight, series, builds, latest)
     if sight.current:
         offered = {one.platform for one in found}
         changes += _dropped(session, sight, [row for row in series.values() if row.platform not in offered])
@@ -64,13 +66,17 @@ async def _add_series(session: AsyncSession, sight: Sight, series: dict[str, Ser
         if platform not in series:
             series[platform] = Series(tag_id=sight.tag.id, platform=platform, first_seen_at=sight.event.at)
             session.add(series[platform])
-            if not first_sight:
+            if not first_sight and not sight.widened:
                 _add_event(session, sight, TagEventKind.PLATFORM_ADDED, platform)
     await session.flush()
 
 
 async def _add_builds(
-    session: AsyncSession, sight: Sight, series: Mapping[str, Series], builds: Mapping[str, dict[str, Any]]
+    session: AsyncSession,
+    sight: Sight,
+    series: Mapping[str, Series],
+    builds: Mapping[str, dict[str, Any]],
+    latest: Mapping[int, _Run],
 ) -> None:
     """The builds, and the pointer of each series to its latest."""
     if not builds:
@@ -79,7 +85,7 @@ async def _add_builds(
     ids = dict(added.all())
     for platform in builds:
         row = series[platform]
-        if sight.current or row.latest_build_id is None:
+        if row.id not in latest or latest[row.id].first_seen_at <= sight.event.at:
             row.latest_build_id = ids[row.id]
 
 
@@ -103,16 +109,11 @@ def _dropped(session: AsyncSession, sight: Sight, missing: Sequence[Series]) -> 
     """Mark the platforms that the document no longer holds; one that nobody wants any more is left as it was."""
     changes = []
     for row in missing:
-        if row.dropped_at is None and _wanted(sight.tag, row.platform):
+        if row.dropped_at is None and sight.target.wants(row.platform):
             row.dropped_at = sight.event.at
             _add_event(session, sight, TagEventKind.PLATFORM_DROPPED, row.platform)
             changes.append(Change(sight.tag.name, row.platform, TagEventKind.PLATFORM_DROPPED))
     return changes
-
-
-def _wanted(tag: Tag, platform: str) -> bool:
-    wanted = tag.platforms
-    return wanted is None or any(platform == one or platform.startswith(f"{one}/") for one in wanted)
 
 
 async def _before(session: AsyncSession, sight: Sight, row: Series, latest: _Run | None) -> _Run | None:
@@ -134,10 +135,18 @@ async def _new_run(
     session: AsyncSession, sight: Sight, row: Series, manifest_id: int, before: _Run | None
 ) -> dict[str, Any] | None:
     """The build to add; None where the platform still runs on the same manifest."""
-    if before is not None and before.manifest_id == manifest_id:
+    if (
+        before is not None
+        and before.manifest_id == manifest_id
+        and not await _unread(session, sight.tag, before.first_seen_at, sight.event.at)
+    ):
         return None
     after = await _after(session, sight, row)
-    if after is not None and after.manifest_id == manifest_id:
+    if (
+        after is not None
+        and after.manifest_id == manifest_id
+        and not await _unread(session, sight.tag, sight.event.at, after.first_seen_at)
+    ):
         after.first_seen_at = sight.event.at  # the same run, now known to have begun earlier
         after.tag_event_id = sight.event.id
         return None
@@ -150,9 +159,20 @@ async def _new_run(
     }
 
 
+async def _unread(session: AsyncSession, tag: Tag, start: datetime, end: datetime) -> bool:
+    """Whether the tag named something between these moments that has not been read yet: the run may have ended."""
+    found = await session.scalar(
+        select(PendingDetail.id)
+        .join(TagEvent, TagEvent.id == PendingDetail.tag_event_id)
+        .where(TagEvent.tag_id == tag.id, PendingDetail.kind == "tag", TagEvent.at > start, TagEvent.at < end)
+        .limit(1)
+    )
+    return found is not None
+
+
 async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | None:
     """The run that follows a sight which is not the newest; None for the newest."""
-    if sight.current or row.latest_build_id is None:
+    if row.latest_build_id is None:
         return None
     build: Build | None = await session.scalar(
         select(Build)

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, case, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from app.history.intern import insert_or_pass
+from app.db import insert_or_pass
 from app.history.observations import PlatformFound, Target, Waits
 from app.history.schedule import Schedule
-from app.models import Manifest, PendingDetail, Repository, Tag, TagEvent
+from app.models import Host, Manifest, PendingDetail, Repository, Tag, TagEvent
 
+NEVER = timedelta(days=36_500)
 QUOTA_RETRY = timedelta(minutes=2)  # the quota is looked at again, which costs no pull
 _FIRST = {"linux/amd64": 0, "linux/arm64": 1}
 _REST = 2
@@ -32,6 +35,7 @@ class Detail:
     digest: str
     platform: str | None
     failures: int
+    reason: str
     target: Target
 
 
@@ -75,19 +79,16 @@ def _row(
 
 
 def _wait(waits: Waits, failures: int, schedule: Schedule) -> timedelta:
-    if waits.reason != "error":
-        return QUOTA_RETRY
-    return schedule.after_failure(failures, retryable=waits.retryable, retry_after=waits.retry_after)
+    if waits.reason == "lost":
+        return NEVER
+    if waits.reason == "error":
+        return schedule.after_failure(failures, retryable=waits.retryable, retry_after=waits.retry_after)
+    return max(QUOTA_RETRY, timedelta(seconds=min(waits.retry_after or 0, 7 * 86_400)))
 
 
 async def due_hosts(session: AsyncSession, now: datetime) -> list[str]:
     """The registries for which something waits and may be tried."""
-    rows = await session.scalars(
-        select(Repository.host)
-        .join(PendingDetail, PendingDetail.repository_id == Repository.id)
-        .where(PendingDetail.next_try_at <= now, _free(now))
-        .distinct()
-    )
+    rows = await session.scalars(_due(select(Repository.host), now).distinct())
     return list(rows)
 
 
@@ -96,11 +97,11 @@ async def claim_details(
 ) -> list[Detail]:
     """Take up to `limit` of a registry's due documents, the most wanted first; a lease keeps others off them."""
     chosen = (
-        select(PendingDetail.id)
-        .join(Repository, Repository.id == PendingDetail.repository_id)
-        .where(Repository.host == host, PendingDetail.next_try_at <= now, _free(now))
+        _due(select(PendingDetail.id), now)
+        .where(Repository.host == host)
         .order_by(case((PendingDetail.reason == "error", 1), else_=0), PendingDetail.priority, PendingDetail.id)
         .limit(limit)
+        .with_for_update(skip_locked=True, of=PendingDetail)
     )
     claimed = await session.scalars(
         update(PendingDetail)
@@ -112,8 +113,28 @@ async def claim_details(
     return await _details(session, list(claimed))
 
 
+_Query = TypeVar("_Query", bound="Select[Any]")
+
+
+def _due(query: _Query, now: datetime) -> _Query:
+    """What waits for tags that are watched still, of registries that are not left alone."""
+    return (
+        query.join_from(PendingDetail, Repository, Repository.id == PendingDetail.repository_id)
+        .join(TagEvent, TagEvent.id == PendingDetail.tag_event_id)
+        .join(Tag, Tag.id == TagEvent.tag_id)
+        .outerjoin(Host, Host.name == Repository.host)
+        .where(PendingDetail.next_try_at <= now, PendingDetail.reason != "lost", _free(now), Tag.watched)
+        .where(not_ahead(Host.paused_until, now), not_ahead(Host.retry_at, now))
+    )
+
+
+def not_ahead(moment: InstrumentedAttribute[datetime | None], now: datetime) -> ColumnElement[bool]:
+    """Whether a time is not set, or over."""
+    return or_(moment.is_(None), moment <= now)
+
+
 def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(PendingDetail.lease_until.is_(None), PendingDetail.lease_until <= now)
+    return not_ahead(PendingDetail.lease_until, now)
 
 
 async def _details(session: AsyncSession, ids: Sequence[int]) -> list[Detail]:
@@ -128,12 +149,9 @@ async def _details(session: AsyncSession, ids: Sequence[int]) -> list[Detail]:
 
 
 def _detail(row: PendingDetail, tag: Tag) -> Detail:
-    return Detail(row.id, row.repository_id, row.tag_event_id, row.digest, row.platform, row.failures, _target(tag))
-
-
-def _target(tag: Tag) -> Target:
-    platforms = None if tag.platforms is None else tuple(tag.platforms)
-    return Target(tag.id, tag.name, tag.digest, tag.status, platforms, tag.interval_seconds)
+    return Detail(
+        row.id, row.repository_id, row.tag_event_id, row.digest, row.platform, row.failures, row.reason, Target.of(tag)
+    )
 
 
 async def put_off(session: AsyncSession, detail: Detail, waits: Waits, now: datetime, schedule: Schedule) -> None:
@@ -151,6 +169,17 @@ async def put_off(session: AsyncSession, detail: Detail, waits: Waits, now: date
             lease_owner=None,
             lease_until=None,
         )
+    )
+
+
+async def put_off_host(session: AsyncSession, host: str, until: datetime) -> None:
+    """Let everything of a registry wait that waits for pulls: none are left before then."""
+    of_host = select(Repository.id).where(Repository.host == host)
+    await session.execute(
+        update(PendingDetail)
+        .where(PendingDetail.repository_id.in_(of_host), PendingDetail.reason.in_(["quota", "platforms"]))
+        .values(next_try_at=until, lease_owner=None, lease_until=None)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -1,10 +1,10 @@
 """The tables, one file per aggregate. Import them from here, so that the metadata is always whole."""
 
 from app.models.base import Base, UtcTime
-from app.models.catalogue import Repository, Tag, TagStatus, Watch, WatchTag
+from app.models.catalogue import Repository, Tag, TagStatus, Watch, WatchTag, covers
 from app.models.content import BuildStep, Layer, Manifest, ManifestLayer, PendingDetail
 from app.models.history import Build, Origin, Series, TagEvent, TagEventKind
-from app.models.operation import Host, Revision, Worker
+from app.models.operation import Host, Revision, Worker, bump_revision
 
 __all__ = [
     "Base",
@@ -27,4 +27,6 @@ __all__ = [
     "Watch",
     "WatchTag",
     "Worker",
+    "bump_revision",
+    "covers",
 ]

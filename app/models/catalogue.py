@@ -1,5 +1,6 @@
 """What is watched: repositories, watches, and the tags that they cover."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -55,6 +56,11 @@ class WatchTag(Base):
     tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True, index=True)
 
 
+def covers(wanted: Sequence[str] | None, platform: str) -> bool:
+    """Whether a list of wanted platforms, None for all, holds this one; "linux/arm" stands for its variants."""
+    return wanted is None or any(platform == one or platform.startswith(f"{one}/") for one in wanted)
+
+
 class TagStatus(StrEnum):
     """What the last look at a tag gave."""
 
@@ -77,10 +83,11 @@ class Tag(Base):
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"))
     name: Mapped[str] = mapped_column(String(128))
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
-    # Derived from the watches that cover it, whenever those change (app/watchlist.py):
+    # Derived from the watches that cover it, whenever those change (app/watchlist/coverage.py):
     watched: Mapped[bool] = mapped_column(default=True)
     platforms: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
-    interval_seconds: Mapped[int | None] = mapped_column()
+    interval_seconds: Mapped[int | None] = mapped_column()  # the shortest that a watch states
+    on_default: Mapped[bool] = mapped_column(default=True)  # some watch states none, so the default counts too
     # The last look:
     status: Mapped[str] = mapped_column(String(8), default=TagStatus.NEW)
     digest: Mapped[str | None] = mapped_column(Digest)  # what the tag names now: an index or a manifest

@@ -76,11 +76,13 @@ class PendingDetail(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     repository_id: Mapped[int] = mapped_column(ForeignKey("repositories.id"))
     kind: Mapped[str] = mapped_column(String(8))
-    digest: Mapped[str] = mapped_column(Digest)
-    tag_event_id: Mapped[int] = mapped_column(ForeignKey("tag_events.id"))
+    digest: Mapped[str] = mapped_column(Digest, index=True)
+    tag_event_id: Mapped[int] = mapped_column(ForeignKey("tag_events.id"), index=True)
     platform: Mapped[str | None] = mapped_column(String(120))
     priority: Mapped[int] = mapped_column()
-    reason: Mapped[str] = mapped_column(String(16))  # "quota": waits for pulls; "error": could not be read
+    # "quota": waits for pulls; "platforms": more of them are wanted now; "error": could not be read;
+    # "lost": can never be read, and is not tried again
+    reason: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     next_try_at: Mapped[datetime] = mapped_column(UtcTime)
     failures: Mapped[int] = mapped_column(default=0)

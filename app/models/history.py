@@ -58,6 +58,7 @@ class Series(Base):
     platform: Mapped[str] = mapped_column(String(120))
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime)
     dropped_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    watched: Mapped[bool] = mapped_column(default=True)  # some watch wants this platform (app/watchlist/coverage.py)
     latest_build_id: Mapped[int | None] = mapped_column(BigId)
 
 

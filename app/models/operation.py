@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String, Text
+from sqlalchemy import BigInteger, String, Text, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, UtcTime
@@ -19,7 +20,8 @@ class Host(Base):
     failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
-    paused_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    retry_at: Mapped[datetime | None] = mapped_column(UtcTime)  # our own back-off after failures
+    paused_until: Mapped[datetime | None] = mapped_column(UtcTime)  # the registry asked for it
     pause_reason: Mapped[str | None] = mapped_column(Text)
     pulls_paused_until: Mapped[datetime | None] = mapped_column(UtcTime)  # the pull quota is used up; HEADs go on
     quota_limit: Mapped[int | None] = mapped_column()
@@ -49,3 +51,8 @@ class Revision(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+async def bump_revision(session: AsyncSession) -> None:
+    """Tell the web processes that what they show has changed; last in a transaction, since all writers meet here."""
+    await session.execute(update(Revision).values(number=Revision.number + 1))

@@ -31,10 +31,15 @@ class PullBudget:
         return quota is None or quota.remaining - self._under_way - pulls >= quota.limit // 2
 
     @contextmanager
-    def spend(self) -> Iterator[None]:
-        """One pull is under way, until the answer's own header has told what is left."""
+    def spend(self) -> Iterator[Callable[[], None]]:
+        """One pull is under way; call what is given once the answer's own header has told what is left."""
         self._under_way += 1
+        under_way = [1]
+
+        def answered() -> None:
+            self._under_way -= under_way.pop() if under_way else 0
+
         try:
-            yield
+            yield answered
         finally:
-            self._under_way -= 1
+            answered()

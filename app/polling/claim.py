@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.history.observations import Target
+from app.history.waiting import not_ahead
 from app.models import Host, PendingDetail, Repository, Tag
-from app.polling.round import LEASE
+from app.polling.round import LEASE, Held
 from app.registry import reference
 
 TAGS_PER_CLAIM = 500
@@ -30,7 +31,7 @@ async def due_hosts(session: AsyncSession, now: datetime) -> list[str]:
         select(Repository.host)
         .join(Tag, Tag.repository_id == Repository.id)
         .outerjoin(Host, Host.name == Repository.host)
-        .where(*_due(now), or_(Host.paused_until.is_(None), Host.paused_until <= now))
+        .where(*_due(now), not_ahead(Host.paused_until, now), not_ahead(Host.retry_at, now))
         .distinct()
     )
     return list(rows)
@@ -49,41 +50,39 @@ async def claim_tags(
         .where(Repository.host == host, *_due(now))
         .order_by(Tag.next_check_at, Tag.id)
         .limit(TAGS_PER_CLAIM)
+        .with_for_update(skip_locked=True, of=Tag)
     )
     if only is not None:
         chosen = chosen.where(Tag.id.in_(only))
-    rows = await session.execute(
+    rows = await session.scalars(
         update(Tag)
         .where(Tag.id.in_(chosen.scalar_subquery()), *_due(now))
         .values(lease_owner=owner, lease_until=now + LEASE)
-        .returning(Tag.repository_id, Tag.id, Tag.name, Tag.digest, Tag.status, Tag.platforms, Tag.interval_seconds)
+        .returning(Tag)
         .execution_options(synchronize_session=False)
     )
-    return await _by_repository(session, rows.all())
+    return await _by_repository(session, list(rows))
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    free = or_(Tag.lease_until.is_(None), Tag.lease_until <= now)
-    return Tag.watched.is_(True), Tag.next_check_at <= now, free
+    return Tag.watched.is_(True), Tag.next_check_at <= now, not_ahead(Tag.lease_until, now)
 
 
-async def _by_repository(
-    session: AsyncSession, rows: Sequence[tuple[int, int, str, str | None, str, list[str] | None, int | None]]
-) -> list[Claim]:
+async def _by_repository(session: AsyncSession, tags: Sequence[Tag]) -> list[Claim]:
     targets: defaultdict[int, list[Target]] = defaultdict(list)
-    for repository_id, tag_id, name, digest, status, platforms, interval_seconds in rows:
-        wanted = None if platforms is None else tuple(platforms)
-        targets[repository_id].append(Target(tag_id, name, digest, status, wanted, interval_seconds))
+    for tag in tags:
+        targets[tag.repository_id].append(Target.of(tag))
     found = await session.scalars(select(Repository).where(Repository.id.in_(targets)))
     return [Claim(reference.Repository(row.host, row.path), tuple(targets[row.id])) for row in found]
 
 
-async def renew(session: AsyncSession, owner: str, now: datetime) -> None:
-    """Hold on to everything that this owner is looking at."""
-    for table in (Tag, PendingDetail):
+async def renew(session: AsyncSession, owner: str, now: datetime, held: Held) -> None:
+    """Hold on to what this owner is looking at; rows that are being written just now are given back anyway."""
+    for table, ids in ((Tag, held.tags), (PendingDetail, held.details)):
+        ours = select(table.id).where(table.id.in_(ids), table.lease_owner == owner).with_for_update(skip_locked=True)
         await session.execute(
             update(table)
-            .where(table.lease_owner == owner)
+            .where(table.id.in_(ours.scalar_subquery()))
             .values(lease_until=now + LEASE)
             .execution_options(synchronize_session=False)
         )

@@ -1,19 +1,21 @@
 """Tag patterns -> tags, by listing a repository's tags: now and then, since new tags appear."""
 
+import asyncio
 import logging
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.record import bump_revision
 from app.models import Repository as RepositoryRow
-from app.models import Watch
+from app.models import Watch, bump_revision
 from app.polling.round import Polling
-from app.registry.errors import RegistryError
+from app.registry.errors import HostPaused, RegistryError
 from app.registry.reference import Repository
-from app.watchlist.coverage import cover, matching_tags
+from app.watchlist.coverage import cover, matching_tags, uncover_beyond
 
 log = logging.getLogger(__name__)
 LISTED_TAGS = 100_000  # of one repository; more are not read
@@ -32,16 +34,33 @@ class Due:
 
 
 async def expand_due(polling: Polling) -> int:
-    """Expand every pattern that is due; how many there were. A failure is noted on its watch and tried again later."""
+    """Expand every pattern that is due; how many there were. Registries go side by side, one pattern at a time each."""
     due = await _claim(polling)
+    hosts: defaultdict[str, list[Due]] = defaultdict(list)
     for one in due:
-        try:
-            listed = await polling.client.list_tags(one.repository, limit=LISTED_TAGS)
-        except RegistryError as error:
-            await _failed(polling, one, error)
-        else:
-            await _expanded(polling, one, listed.names, listed.truncated)
+        hosts[one.repository.registry].append(one)
+    await asyncio.gather(*(_expand_all(polling, patterns) for patterns in hosts.values()))
     return len(due)
+
+
+async def _expand_all(polling: Polling, patterns: Sequence[Due]) -> None:
+    for one in patterns:
+        try:
+            await _expand(polling, one)
+        except Exception:  # logged; the pattern comes up again, and the others are expanded
+            log.exception("expanding %s:%s failed", one.repository, one.pattern)
+
+
+async def _expand(polling: Polling, due: Due) -> None:
+    """A failure is noted on the watch, and tried again later; a pause of the registry is none."""
+    try:
+        listed = await polling.client.list_tags(due.repository, limit=LISTED_TAGS)
+    except HostPaused as error:
+        await _put_off(polling, due, error.until)
+    except RegistryError as error:
+        await _failed(polling, due, error)
+    else:
+        await _expanded(polling, due, listed.names, listed.truncated)
 
 
 async def _claim(polling: Polling) -> list[Due]:
@@ -82,7 +101,13 @@ async def _expanded(polling: Polling, due: Due, names: tuple[str, ...], cut: boo
         watch.next_expand_at = now + polling.schedule.regular(int(EVERY.total_seconds()))
         watch.expand_failures, watch.expand_error = 0, None
         await cover(session, watch, chosen, now)
+        await uncover_beyond(session, watch, set(names) - set(chosen), polling.tags_per_watch, now)
         await bump_revision(session)
+
+
+async def _put_off(polling: Polling, due: Due, until: datetime) -> None:
+    async with polling.database.writing() as session:
+        await session.execute(update(Watch).where(Watch.id == due.watch_id).values(next_expand_at=until))
 
 
 async def _failed(polling: Polling, due: Due, error: RegistryError) -> None:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import Database
+from app.db import Database, insert_or_pass
 from app.history.observations import Deferred, Failed, Observation
 from app.models import Host
 from app.polling.round import Polling
 from app.registry.politeness import PULL_LIMIT, RATE_LIMITED, Politeness, Quota
 
-_REASONS = {RATE_LIMITED: "the registry asked us to slow down (429 Too Many Requests)"}
+LONGEST_BACK_OFF = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -38,10 +39,8 @@ class Outcome:
 
 async def remember_host(session: AsyncSession, polling: Polling, name: str, outcome: Outcome) -> None:
     """Write down the registry's health, quota and pause."""
-    host = await session.get(Host, name, with_for_update=True)
-    if host is None:
-        host = Host(name=name, failures=0)
-        session.add(host)
+    await session.execute(insert_or_pass(session, Host).values(name=name, failures=0))
+    host = await session.get_one(Host, name, with_for_update=True)
     if outcome.answered:
         _is_well(host, polling)
     elif outcome.last is not None:
@@ -54,7 +53,7 @@ def _is_well(host: Host, polling: Polling) -> None:
     host.ok_at = polling.clock()
     host.failures, host.failing_since = 0, None
     host.error_code = host.error_message = None
-    host.paused_until = host.pause_reason = None
+    host.retry_at = host.paused_until = host.pause_reason = None
 
 
 def _is_failing(host: Host, polling: Polling, last: Failed) -> None:
@@ -63,17 +62,21 @@ def _is_failing(host: Host, polling: Polling, last: Failed) -> None:
     host.failures += 1
     host.failing_since = host.failing_since or now
     host.error_code, host.error_message = last.error_code, last.error_message
-    wait = polling.schedule.after_failure(host.failures, retryable=True, retry_after=last.retry_after)
-    host.paused_until, host.pause_reason = now + wait, last.error_message
+    wait = polling.schedule.after_failure(
+        host.failures, retryable=True, interval=LONGEST_BACK_OFF, retry_after=last.retry_after
+    )
+    host.retry_at = now + wait
 
 
 def _note_state(host: Host, polling: Polling) -> None:
     state = polling.client.host_state(host.name)
     if state.pause_reason == PULL_LIMIT:
         host.pulls_paused_until = state.paused_until
-    elif state.paused_until is not None:
+    elif state.pause_reason == RATE_LIMITED:
         host.paused_until = state.paused_until
-        host.pause_reason = _REASONS.get(state.pause_reason or "", state.pause_reason)
+        host.pause_reason = "the registry asked us to slow down (429 Too Many Requests)"
+    elif state.paused_until is not None:  # it does not answer: the client leaves it alone for a moment
+        host.retry_at = max(host.retry_at or state.paused_until, state.paused_until)
     if state.quota is not None:
         host.quota_limit, host.quota_remaining = state.quota.limit, state.quota.remaining
         host.quota_window_seconds, host.quota_seen_at = state.quota.window_seconds, state.quota.seen_at
@@ -89,3 +92,4 @@ async def restore_hosts(database: Database, politeness: Politeness) -> None:
                     host.quota_limit, host.quota_remaining, host.quota_window_seconds or 0, None, host.quota_seen_at
                 )
             politeness.restore(host.name, host.pulls_paused_until, PULL_LIMIT, quota)
+            politeness.restore(host.name, host.paused_until, RATE_LIMITED)

@@ -1,9 +1,11 @@
 """Look into the document that a tag names: index -> platform manifests -> configs, only what is new to us."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Generic, TypeVar
 
 from sqlalchemy import select
 
@@ -13,13 +15,35 @@ from app.models import Manifest
 from app.polling.budget import PullBudget
 from app.polling.round import Polling
 from app.registry.client import RegistryClient
-from app.registry.errors import BadDocument, HostPaused, NotAnImage, RateLimited, RegistryError
+from app.registry.errors import BadDocument, HostPaused, NotAnImage, NotFound, RateLimited, RegistryError
 from app.registry.image_config import ImageConfig
 from app.registry.manifest import Descriptor, ImageManifest, Index
 from app.registry.politeness import Quota
 from app.registry.reference import Repository
+from app.registry.single_flight import SingleFlight
 
 Known = Callable[[Iterable[str]], Awaitable[set[str]]]
+
+
+_Value = TypeVar("_Value")
+
+
+class Recent(Generic[_Value]):
+    """The last documents read in a round: aliases of one digest come up close together."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._values: OrderedDict[tuple[Repository, str], _Value] = OrderedDict()
+        self._most = most
+
+    def get(self, key: tuple[Repository, str]) -> _Value | None:
+        """What was read, if it is among the last."""
+        return self._values.get(key)
+
+    def keep(self, key: tuple[Repository, str], value: _Value) -> None:
+        """Remember it, and forget the oldest beyond the most."""
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +53,27 @@ class Looking:
     client: RegistryClient
     budget: PullBudget
     known: Known
+    flights: SingleFlight[tuple[Repository, str], ImageManifest | Index] = field(default_factory=SingleFlight)
+    measuring: SingleFlight[tuple[Repository, str], Measured | Waits | None] = field(default_factory=SingleFlight)
+    read: Recent[ImageManifest | Index | Measured] = field(default_factory=Recent)
+
+    async def document(self, repository: Repository, digest: str) -> ImageManifest | Index:
+        """A document by digest, by one pull, however many tags name it at the same time; NoPulls if none is left."""
+        known = self.read.get((repository, digest))
+        if isinstance(known, ImageManifest | Index):
+            return known
+        if not self.budget.covers(1):
+            raise NoPulls
+        with self.budget.spend():  # reserved before anything is awaited, so that many looks cannot overspend
+            document = await self.flights.run(
+                (repository, digest), lambda: self.client.get_manifest(repository, digest)
+            )
+        self.read.keep((repository, digest), document)
+        return document
+
+
+class NoPulls(Exception):
+    """The pulls that may still be spent do not cover another one."""
 
 
 def looking_at(polling: Polling, host: str) -> Looking:
@@ -56,14 +101,13 @@ async def look_into(
 
     `Waits` in place of them: the pulls did not suffice for the document itself. RegistryError: it could not be read.
     """
-    if not looking.budget.covers(1):
-        return Waits("quota")
     try:
-        with looking.budget.spend():
-            document = await looking.client.get_manifest(repository, digest)
+        document = await looking.document(repository, digest)
         if isinstance(document, ImageManifest):
             return await _single(looking, repository, document, target)
         return await _index(looking, repository, document, target)
+    except NoPulls:
+        return Waits("quota")
     except (RateLimited, HostPaused) as error:
         return _limited(error)
 
@@ -107,8 +151,7 @@ async def _child(looking: Looking, repository: Repository, child: Descriptor, kn
 
 
 async def _nameless(looking: Looking, repository: Repository, child: Descriptor) -> PlatformFound | None:
-    with looking.budget.spend():
-        document = await looking.client.get_manifest(repository, child.digest)
+    document = await looking.document(repository, child.digest)
     if not isinstance(document, ImageManifest):
         return None
     config = await looking.client.get_config(repository, document.config)
@@ -116,12 +159,25 @@ async def _nameless(looking: Looking, repository: Repository, child: Descriptor)
 
 
 async def read_manifest(looking: Looking, repository: Repository, digest: str) -> Measured | Waits | None:
-    """A platform's manifest, measured; or why it waits; None if it is no container image."""
+    """A platform's manifest, measured; or why it waits; None if it is no container image. Asked once at a time."""
+    known = looking.read.get((repository, digest))
+    if isinstance(known, Measured):
+        return known
     if not looking.budget.covers(1):
         return Waits("quota")
+    with looking.budget.spend() as answered:
+        found = await looking.measuring.run((repository, digest), lambda: _read(looking, repository, digest, answered))
+    if isinstance(found, Measured):
+        looking.read.keep((repository, digest), found)
+    return found
+
+
+async def _read(
+    looking: Looking, repository: Repository, digest: str, answered: Callable[[], None]
+) -> Measured | Waits | None:
     try:
-        with looking.budget.spend():
-            document = await looking.client.get_manifest(repository, digest)
+        document = await looking.client.get_manifest(repository, digest)
+        answered()
         if not isinstance(document, ImageManifest):
             return None
         return measured(document, await _config(looking, repository, document))
@@ -130,7 +186,13 @@ async def read_manifest(looking: Looking, repository: Repository, digest: str) -
     except (RateLimited, HostPaused) as error:
         return _limited(error)
     except RegistryError as error:
-        return Waits("error", error.code, error.message, error.retryable, error.retry_after)
+        return unreadable(error)
+
+
+def unreadable(error: RegistryError) -> Waits:
+    """Why a document could not be read, and whether it ever can: a digest names the same bytes for ever."""
+    lost = isinstance(error, NotFound | BadDocument)
+    return Waits("lost" if lost else "error", error.code, error.message, error.retryable, error.retry_after)
 
 
 async def _config(looking: Looking, repository: Repository, manifest: ImageManifest) -> ImageConfig | None:

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from app.history.waiting import due_hosts as hosts_with_details
 from app.models import Host, Repository, Tag
+from app.polling.claim import release
 from app.polling.details import read_details
 from app.polling.poll import Progress, Report, poll_host
 from app.polling.round import Polling
@@ -52,10 +53,16 @@ async def poll_now(polling: Polling, tags: dict[str, list[int]], progress: Progr
     return Report.of(reports)
 
 
+async def give_back(polling: Polling) -> None:
+    """Give back what an interrupted poll holds; nothing to do after one that ended."""
+    async with polling.database.writing() as session:
+        await release(session, polling.owner)
+
+
 async def _make_due(polling: Polling, tags: dict[str, list[int]]) -> None:
-    """A person who asks is not put off by our own pause after a failure; the registry's own pause stands."""
+    """A person who asks is not put off by our own back-off after a failure; the registry's own pause stands."""
     now = polling.clock()
     async with polling.database.writing() as session:
         for host, ids in tags.items():
             await session.execute(update(Tag).where(Tag.id.in_(ids)).values(next_check_at=now))
-            await session.execute(update(Host).where(Host.name == host).values(paused_until=None, pause_reason=None))
+            await session.execute(update(Host).where(Host.name == host).values(retry_at=None))

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.history.observations import (
     Change,
     Deferred,
@@ -16,14 +18,23 @@ from app.history.observations import (
     Target,
     Unchanged,
 )
-from app.history.record import bump_revision, record, record_unchanged
-from app.models import TagStatus
+from app.history.record import give_up, record, record_unchanged
+from app.models import TagStatus, bump_revision
 from app.polling.claim import TAGS_PER_CLAIM, Claim, claim_tags
 from app.polling.hosts import Outcome, remember_host
 from app.polling.look import Looking, look_into, looking_at
 from app.polling.round import Polling
 from app.registry.client import Head
-from app.registry.errors import HostPaused, NotFound, NotReached, RateLimited, RegistryError, ServerError
+from app.registry.errors import (
+    CredentialHelperFailed,
+    HostPaused,
+    NotFound,
+    NotReached,
+    RateLimited,
+    RegistryError,
+    ServerError,
+    UnsafeTarget,
+)
 from app.registry.reference import Repository
 
 log = logging.getLogger(__name__)
@@ -86,8 +97,13 @@ async def poll_host(
     report, looking = Report(), looking_at(polling, host)
     while claims := await _claim(polling, host, only):
         now = _Round(polling, looking, report, progress)
-        await asyncio.gather(*(_apart(now, claim) for claim in claims))
-        await _finish(now, host)
+        ids = {target.tag_id for claim in claims for target in claim.targets}
+        polling.held.tags.update(ids)
+        try:
+            await asyncio.gather(*(_apart(now, claim) for claim in claims))
+            await _finish(now, host)
+        finally:
+            polling.held.tags.difference_update(ids)
         if not now.outcome.answered or sum(len(claim.targets) for claim in claims) < TAGS_PER_CLAIM:
             break
     return report
@@ -99,11 +115,21 @@ async def _claim(polling: Polling, host: str, only: Sequence[int] | None) -> lis
 
 
 async def _apart(now: _Round, claim: Claim) -> None:
-    """One repository; should recording fail, its tags come up again when their lease ends, and the others go on."""
+    """One repository; should recording fail, its tags come up again later, and the others go on."""
     try:
         await _poll_claim(now, claim)
-    except Exception:  # logged with its cause; a database that is away ends the round at its end
-        log.exception("polling %s failed", claim.repository)
+    except Exception:  # a repository that cannot be recorded must not stop the others
+        log.exception("recording %s failed", claim.repository)
+        await _give_up(now.polling, claim.targets)
+
+
+async def _give_up(polling: Polling, targets: Sequence[Target]) -> None:
+    """Say on the tags that they could not be recorded, and try them later; failing that, their lease ends."""
+    try:
+        async with polling.database.writing() as session:
+            await give_up(session, targets, polling.clock(), polling.schedule, polling.owner)
+    except SQLAlchemyError:
+        log.exception("giving back %d tags failed", len(targets))
 
 
 async def _poll_claim(now: _Round, claim: Claim) -> None:
@@ -114,7 +140,7 @@ async def _poll_claim(now: _Round, claim: Claim) -> None:
     recorded = Recorded()
     if others:
         async with now.polling.database.writing() as session:
-            recorded = await record(session, others, at, now.polling.schedule)
+            recorded = await record(session, others, at, now.polling.schedule, now.polling.owner)
     recorded.unchanged = len(unchanged)
     now.unchanged.append(unchanged)
     now.outcome.add(seen)
@@ -126,7 +152,8 @@ async def _poll_claim(now: _Round, claim: Claim) -> None:
 async def _finish(now: _Round, host: str) -> None:
     """One transaction for all that did not change, and for how the registry did."""
     async with now.polling.database.writing() as session:
-        await record_unchanged(session, now.unchanged, now.polling.clock(), now.polling.schedule)
+        polling = now.polling
+        await record_unchanged(session, now.unchanged, polling.clock(), polling.schedule, polling.owner)
         await remember_host(session, now.polling, host, now.outcome)
         await bump_revision(session)
 
@@ -161,8 +188,6 @@ async def observe(looking: Looking, repository: Repository, target: Target, circ
         return Deferred(target, error.retry_after or _SHORT_PAUSE)
     except RateLimited as error:
         return Deferred(target, error.retry_after or _SHORT_PAUSE)
-    except NotFound as error:
-        return _failed(target, error) if target.digest is None else Gone(target)
     except RegistryError as error:
         return _failed(target, error)
     except Exception as error:  # a bug met by one tag must not stop the others
@@ -171,7 +196,12 @@ async def observe(looking: Looking, repository: Repository, target: Target, circ
 
 
 async def _observe(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Observation:
-    head = await _head(looking, repository, target, circuit)
+    try:
+        head = await _head(looking, repository, target, circuit)
+    except NotFound:  # of the tag itself: a document or blob that is missing behind it is no vanished tag
+        if target.digest is None:
+            raise
+        return Gone(target)
     if head.digest != target.digest:
         contents = await look_into(looking, repository, head.digest, target)
         return Moved(target, head.digest, head.media_type, contents)
@@ -191,5 +221,5 @@ async def _head(looking: Looking, repository: Repository, target: Target, circui
 
 
 def _failed(target: Target, error: RegistryError) -> Failed:
-    host_level = isinstance(error, NotReached | ServerError)
+    host_level = isinstance(error, NotReached | ServerError | CredentialHelperFailed | UnsafeTarget)
     return Failed(target, error.code, error.message, error.retryable, error.retry_after, host_level)

@@ -17,6 +17,14 @@ def utc_now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Ids of the rows that this process works on: only their leases are renewed, so that none outlives its work."""
+
+    tags: set[int] = field(default_factory=set)
+    details: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
 class Polling:
     """One process's means of polling. `owner` names it in leases; `pull_reserve` counted pulls are left to others."""
 
@@ -27,3 +35,4 @@ class Polling:
     pull_reserve: int = 20
     tags_per_watch: int = 500
     clock: Callable[[], datetime] = utc_now
+    held: Held = field(default_factory=Held)

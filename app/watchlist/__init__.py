@@ -5,10 +5,13 @@ from app.watchlist.spec import UnknownWatch, WatchExists, WatchInvalid, WatchSpe
 from app.watchlist.watches import (
     WatchInfo,
     add_watch,
+    add_watches,
     ensure_repository,
     find_watch,
     list_watches,
+    pause_watches,
     remove_watch,
+    remove_watches,
     set_paused,
 )
 
@@ -20,11 +23,14 @@ __all__ = [
     "WatchSpec",
     "add_default_watches",
     "add_watch",
+    "add_watches",
     "default_watches",
     "ensure_repository",
     "find_watch",
     "list_watches",
     "parse_interval",
+    "pause_watches",
     "remove_watch",
+    "remove_watches",
     "set_paused",
 ]

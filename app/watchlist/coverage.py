@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import PendingDetail, Tag, TagEvent, Watch, WatchTag
+from app.db import insert_or_pass
+from app.models import PendingDetail, Series, Tag, TagEvent, Watch, WatchTag, covers
 
 _CHUNK = 500  # bound parameters of one statement stay far below every limit
 _DIGITS = re.compile(r"(\d+)")
@@ -44,17 +45,34 @@ async def cover(session: AsyncSession, watch: Watch, names: Sequence[str], now: 
     return len(added)
 
 
+async def uncover_beyond(session: AsyncSession, watch: Watch, other: set[str], cap: int, now: datetime) -> None:
+    """Hold a pattern's coverage to its cap: give up the tags that it matches and were not chosen, and of those that
+    left the registry's list the oldest beyond the cap. What was recorded of them stays."""
+    tags = await tags_of(session, watch.id)
+    kept = [tag for tag in tags if tag.name not in other]
+    kept.sort(key=lambda tag: (tag.first_seen_at, tag.id), reverse=True)
+    gone = [tag for tag in tags if tag.name in other] + kept[2 * cap :]
+    ids = [tag.id for tag in gone]
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        await session.execute(delete(WatchTag).where(WatchTag.watch_id == watch.id, WatchTag.tag_id.in_(chunk)))
+    await inherit(session, gone, now)
+
+
 async def _ensure_tags(session: AsyncSession, repository_id: int, names: Sequence[str], now: datetime) -> list[Tag]:
-    query = select(Tag).where(Tag.repository_id == repository_id)
-    query = query.where(Tag.name == names[0]) if len(names) == 1 else query
-    wanted = set(names)
-    known = {tag.name: tag for tag in await session.scalars(query) if tag.name in wanted}
-    for name in names:
-        if name not in known:
-            known[name] = Tag(repository_id=repository_id, name=name, first_seen_at=now, next_check_at=now)
-            session.add(known[name])
-    await session.flush()
-    return list(known.values())
+    """The tags by these names, made where they are new, and locked: who else covers them waits until we are done."""
+    found: list[Tag] = []
+    for start in range(0, len(names), _CHUNK):
+        chunk = sorted(names[start : start + _CHUNK])
+        rows = [{"repository_id": repository_id, "name": name, **_new_tag(now)} for name in chunk]
+        await session.execute(insert_or_pass(session, Tag), rows)
+        query = select(Tag).where(Tag.repository_id == repository_id, Tag.name.in_(chunk))
+        found += await session.scalars(query.order_by(Tag.id).with_for_update())
+    return found
+
+
+def _new_tag(now: datetime) -> dict[str, object]:
+    return {"first_seen_at": now, "next_check_at": now}
 
 
 async def inherit(session: AsyncSession, tags: Sequence[Tag], now: datetime) -> None:
@@ -73,9 +91,9 @@ async def inherit(session: AsyncSession, tags: Sequence[Tag], now: datetime) -> 
 
 
 async def tags_of(session: AsyncSession, watch_id: int) -> list[Tag]:
-    """The tags that a watch covers."""
+    """The tags that a watch covers, locked until the transaction ends."""
     covered = select(Tag).join(WatchTag, WatchTag.tag_id == Tag.id).where(WatchTag.watch_id == watch_id)
-    return list(await session.scalars(covered))
+    return list(await session.scalars(covered.order_by(Tag.id).with_for_update(of=Tag)))
 
 
 async def _inherit_one(session: AsyncSession, tag: Tag, watches: list[Watch], now: datetime) -> None:
@@ -84,14 +102,28 @@ async def _inherit_one(session: AsyncSession, tag: Tag, watches: list[Watch], no
         return
     if not tag.watched:
         tag.watched, tag.next_check_at = True, now
-    intervals = [watch.interval_seconds for watch in watches if watch.interval_seconds is not None]
-    interval = min(intervals, default=None)
-    if interval != tag.interval_seconds:
-        tag.interval_seconds, tag.next_check_at = interval, min(tag.next_check_at, now)
+    _inherit_interval(tag, watches, now)
     platforms = _union(watches)
     if platforms != tag.platforms:
+        more = platforms is None or (tag.platforms is not None and not set(platforms) <= set(tag.platforms))
         tag.platforms = platforms
-        await _look_again(session, tag, now)
+        await _mark_series(session, tag)
+        if more:
+            await _look_again(session, tag, now)
+
+
+def _inherit_interval(tag: Tag, watches: list[Watch], now: datetime) -> None:
+    stated = [watch.interval_seconds for watch in watches if watch.interval_seconds is not None]
+    interval, on_default = min(stated, default=None), len(stated) < len(watches)
+    if (interval, on_default) != (tag.interval_seconds, tag.on_default):
+        tag.interval_seconds, tag.on_default = interval, on_default
+        tag.next_check_at = min(tag.next_check_at, now)
+
+
+async def _mark_series(session: AsyncSession, tag: Tag) -> None:
+    """Platforms that nobody wants any more keep their history, and are no longer current."""
+    for series in await session.scalars(select(Series).where(Series.tag_id == tag.id)):
+        series.watched = covers(tag.platforms, series.platform)
 
 
 def _union(watches: list[Watch]) -> list[str] | None:

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Repository
-from app.watchlist.spec import WatchSpec
-from app.watchlist.watches import add_watch
+from app.watchlist.spec import WatchExists, WatchSpec
+from app.watchlist.watches import add_watches
 
 CATALOGUE = Path(__file__).with_name("catalogue.toml")
 
@@ -26,6 +26,7 @@ async def add_default_watches(session: AsyncSession, now: datetime) -> int:
     """Add them to a database that never watched anything; how many were added."""
     if await session.scalar(select(Repository.id).limit(1)) is not None:
         return 0
-    for spec in default_watches():
-        await add_watch(session, spec, origin="default", now=now)
-    return len(default_watches())
+    try:
+        return len(await add_watches(session, default_watches(), origin="default", now=now))
+    except WatchExists:  # another process is starting too, and was first
+        return 0

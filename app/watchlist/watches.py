@@ -1,13 +1,14 @@
 """Watches: add, list, pause, remove. What was recorded stays, whatever happens to the watch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Repository, Revision, Watch, WatchTag
+from app.models import Repository, Watch, WatchTag, bump_revision
 from app.registry import reference
 from app.watchlist.coverage import cover, inherit, tags_of
 from app.watchlist.spec import UnknownWatch, WatchExists, WatchSpec
@@ -31,6 +32,18 @@ class WatchInfo:
 
 async def add_watch(session: AsyncSession, spec: WatchSpec, *, origin: str, now: datetime) -> Watch:
     """A new watch, its first look due at once; WatchExists if the same repository and pattern are watched."""
+    [watch] = await add_watches(session, [spec], origin=origin, now=now)
+    return watch
+
+
+async def add_watches(session: AsyncSession, specs: Iterable[WatchSpec], *, origin: str, now: datetime) -> list[Watch]:
+    """Several new watches, or none: WatchExists names the first that there is already."""
+    watches = [await _add(session, spec, origin, now) for spec in specs]
+    await bump_revision(session)
+    return watches
+
+
+async def _add(session: AsyncSession, spec: WatchSpec, origin: str, now: datetime) -> Watch:
     repository = await ensure_repository(session, spec.repository)
     same = select(Watch.id).where(Watch.repository_id == repository.id, Watch.tag_pattern == spec.tag_pattern)
     if await session.scalar(same) is not None:
@@ -51,7 +64,6 @@ async def add_watch(session: AsyncSession, spec: WatchSpec, *, origin: str, now:
         raise WatchExists(f"{spec} is watched already") from None
     if not spec.is_pattern:
         await cover(session, watch, [spec.tag_pattern], now)
-    await _changed(session)
     return watch
 
 
@@ -73,24 +85,44 @@ async def ensure_repository(session: AsyncSession, wanted: reference.Repository)
 
 async def remove_watch(session: AsyncSession, watch_id: int, now: datetime) -> WatchSpec:
     """Forget a watch and give back what it was; its tags' history stays. UnknownWatch if there is none."""
+    return (await remove_watches(session, [watch_id], now))[0]
+
+
+async def remove_watches(session: AsyncSession, watch_ids: Iterable[int], now: datetime) -> list[WatchSpec]:
+    """Forget several watches, or none: UnknownWatch names the first that there is not."""
+    removed = [await _remove(session, watch_id, now) for watch_id in dict.fromkeys(watch_ids)]
+    await bump_revision(session)
+    return removed
+
+
+async def _remove(session: AsyncSession, watch_id: int, now: datetime) -> WatchSpec:
     watch, spec = await _find(session, watch_id)
     tags = await tags_of(session, watch_id)
     await session.execute(delete(WatchTag).where(WatchTag.watch_id == watch_id))
     await session.delete(watch)
     await session.flush()
     await inherit(session, tags, now)
-    await _changed(session)
     return spec
 
 
 async def set_paused(session: AsyncSession, watch_id: int, paused: bool, now: datetime) -> WatchSpec:
     """Pause or resume a watch; UnknownWatch if there is none. Doing it twice changes nothing."""
-    watch, spec = await _find(session, watch_id)
-    watch.paused = paused
-    await session.flush()
-    await inherit(session, await tags_of(session, watch_id), now)
-    await _changed(session)
-    return spec
+    return (await pause_watches(session, [watch_id], paused, now))[0]
+
+
+async def pause_watches(
+    session: AsyncSession, watch_ids: Iterable[int], paused: bool, now: datetime
+) -> list[WatchSpec]:
+    """Pause or resume several watches, or none: UnknownWatch names the first that there is not."""
+    specs = []
+    for watch_id in dict.fromkeys(watch_ids):
+        watch, spec = await _find(session, watch_id)
+        watch.paused = paused
+        await session.flush()
+        await inherit(session, await tags_of(session, watch_id), now)
+        specs.append(spec)
+    await bump_revision(session)
+    return specs
 
 
 async def find_watch(session: AsyncSession, text: str) -> int:
@@ -153,7 +185,3 @@ def _info(watch: Watch, repository: Repository, tags: int) -> WatchInfo:
         expanded_at=watch.expanded_at,
         expand_error=watch.expand_error,
     )
-
-
-async def _changed(session: AsyncSession) -> None:
-    await session.execute(update(Revision).values(number=Revision.number + 1))

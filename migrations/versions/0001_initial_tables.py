@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("failing_since", UTC_TIME, nullable=True),
         sa.Column("error_code", sa.String(length=40), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("retry_at", UTC_TIME, nullable=True),
         sa.Column("paused_until", UTC_TIME, nullable=True),
         sa.Column("pause_reason", sa.Text(), nullable=True),
         sa.Column("pulls_paused_until", UTC_TIME, nullable=True),
@@ -113,6 +114,7 @@ def upgrade() -> None:
         sa.Column("watched", sa.Boolean(), nullable=False),
         sa.Column("platforms", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("interval_seconds", sa.Integer(), nullable=True),
+        sa.Column("on_default", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("digest", sa.String(length=160), nullable=True),
         sa.Column("media_type", sa.String(length=128), nullable=True),
@@ -173,6 +175,7 @@ def upgrade() -> None:
         sa.Column("platform", sa.String(length=120), nullable=False),
         sa.Column("first_seen_at", UTC_TIME, nullable=False),
         sa.Column("dropped_at", UTC_TIME, nullable=True),
+        sa.Column("watched", sa.Boolean(), nullable=False),
         sa.Column("latest_build_id", BIG_ID, nullable=True),
         sa.ForeignKeyConstraint(["tag_id"], ["tags.id"], name=op.f("fk_series_tag_id_tags")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
@@ -240,6 +243,8 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_pending_details_due", "pending_details", ["next_try_at", "priority"])
+    op.create_index("ix_pending_details_digest", "pending_details", ["digest"])
+    op.create_index("ix_pending_details_tag_event_id", "pending_details", ["tag_event_id"])
 
     op.execute("INSERT INTO revision (id, number) VALUES (1, 0)")
 

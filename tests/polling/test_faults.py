@@ -18,8 +18,10 @@ from app.imitation.faults import Behaviour, Fault
 from app.models import Host, PendingDetail, Tag, TagStatus
 from app.polling.claim import claim_tags, due_hosts, release, renew
 from app.polling.poll import poll_host
+from app.polling.round import Held
 from app.registry.access import RegistryAccess
 from app.registry.client import Limits, open_client
+from app.registry.politeness import Politeness
 from tests.conftest import NOW
 from tests.polling.conftest import HUB_HOST, ROOMY, Stage, debian, make_stage
 
@@ -114,7 +116,8 @@ async def test_an_unreachable_registry(sqlite_database: Database) -> None:
     async with AsyncExitStack() as stack:
         stage = await make_stage(stack, sqlite_database, {HUB_HOST: ROOMY, "ghcr.io": ROOMY})
         away = {"ghcr.io": RegistryAccess(endpoint="http://127.0.0.1:9")}
-        client = await stack.enter_async_context(open_client(away, user_agent="test"))
+        politeness = Politeness(clock=stage.clock)
+        client = await stack.enter_async_context(open_client(away, user_agent="test", politeness=politeness))
         await stage.watch("debian:bookworm-slim", *(f"ghcr.io/a/b:v{n}" for n in range(10)))
         stage.push("bookworm-slim", debian(28_000_000))
         gone = replace(stage.polling, client=client)
@@ -124,8 +127,9 @@ async def test_an_unreachable_registry(sqlite_database: Database) -> None:
             assert await due_hosts(session, stage.clock.now) == []
         assert host.error_code == "unreachable-refused"
         assert host.failing_since == stage.clock.now
-        assert host.paused_until is not None
-        assert stage.clock.now < host.paused_until <= stage.clock.now + timedelta(minutes=5)
+        assert host.paused_until is None, "the registry asked for nothing"
+        assert host.retry_at is not None
+        assert stage.clock.now < host.retry_at <= stage.clock.now + timedelta(minutes=5)
         assert (await stage.tag("v3")).status in (TagStatus.FAILING, TagStatus.NEW)
         assert (await stage.tag()).status == TagStatus.OK
 
@@ -172,7 +176,7 @@ async def test_lease_of_a_dead_worker_ends(stage: Stage) -> None:
         assert len(await claim_tags(session, HUB_HOST, "dead", stage.clock.now)) == 1
     stage.clock.now += timedelta(minutes=2)
     async with stage.database.writing() as session:
-        await renew(session, "dead", stage.clock.now)
+        await renew(session, "dead", stage.clock.now, Held(set(range(9))))
     assert (await poll_host(stage.polling, HUB_HOST)).looked == 0
     stage.clock.now += timedelta(minutes=4)
     assert (await poll_host(stage.polling, HUB_HOST)).looked == 1

@@ -4,13 +4,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.db import Database
 from app.history.observations import Moved, Target
 from app.history.record import record
 from app.imitation.documents import artifact, image, index, schema1
-from app.models import Build, BuildStep, Layer, Manifest, ManifestLayer, Series, TagEvent, TagStatus
+from app.models import Build, BuildStep, Layer, Manifest, ManifestLayer, Series, Tag, TagEvent, TagStatus
+from app.polling.claim import claim_tags
 from app.polling.look import look_into, looking_at
 from app.polling.poll import poll_host
 from app.registry.reference import Repository
@@ -146,7 +147,9 @@ async def test_recording_twice_changes_nothing(stage: Stage) -> None:
     rows = []
     for _ in range(2):
         async with stage.database.writing() as session:
-            await record(session, [seen], stage.clock.now, stage.polling.schedule)
+            await session.execute(update(Tag).values(next_check_at=stage.clock.now))
+            await claim_tags(session, HUB_HOST, "test", stage.clock.now)
+            await record(session, [seen], stage.clock.now, stage.polling.schedule, "test")
         rows.append(await _rows(stage))
     assert rows[0] == rows[1]
     assert rows[0]["builds"] == 3
