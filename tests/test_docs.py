@@ -34,7 +34,7 @@ def _name(page: Path) -> str:
 
 
 @pytest.fixture(params=PAGES, ids=_name)
-def page(request: pytest.FixtureRequest) -> Path:
+def document(request: pytest.FixtureRequest) -> Path:
     """A page of the documentation."""
     found: Path = request.param
     return found
@@ -62,9 +62,9 @@ def test_stated_defaults_are_the_real_ones() -> None:
     assert len(stated) > 5
 
 
-def test_no_unknown_variable_is_named(page: Path) -> None:
+def test_no_unknown_variable_is_named(document: Path) -> None:
     """Whoever copies a variable from the documentation sets something."""
-    named = set(re.findall(r"TAREWATCH_[A-Z][A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"TAREWATCH_[A-Z][A-Z_]*[A-Z]", document.read_text(encoding="utf-8")))
     assert named <= {variable(field) for field in Settings.model_fields} | NOT_SETTINGS
 
 
@@ -120,10 +120,10 @@ def test_every_command_and_option_is_explained(name: str, command: Any) -> None:
     assert options - {"--help", "-h"} == set(re.findall(r"`(--[a-z-]+)`", section[1]))
 
 
-def test_no_unknown_command_is_named(page: Path) -> None:
+def test_no_unknown_command_is_named(document: Path) -> None:
     """Every `tarewatch word` in the documentation can be typed."""
     known = {name.split()[1] for name, _ in commands() if " " in name}
-    text = page.read_text(encoding="utf-8")
+    text = document.read_text(encoding="utf-8")
     assert set(re.findall(r"(?:`|bin/|^    )tarewatch ([a-z]+)", text, re.MULTILINE)) <= known
 
 
@@ -142,22 +142,22 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_relative_links_lead_somewhere(page: Path) -> None:
+def test_relative_links_lead_somewhere(document: Path) -> None:
     """A link to a file of the repository finds it, and the heading that it names."""
-    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    text = _FENCED.sub("", document.read_text(encoding="utf-8"))
     for target in _LINK.findall(text):
         if re.match(r"[a-z]+:", target):
             continue
         place, _, anchor = target.partition("#")
-        found = (page.parent / place).resolve() if place else page
+        found = (document.parent / place).resolve() if place else document
         assert found.exists(), f"{target} is not there"
         assert not anchor or anchor in anchors(found), f"{target}: no such heading"
 
 
-def test_make_targets_exist(page: Path) -> None:
+def test_make_targets_exist(document: Path) -> None:
     """Every `make target` that the documentation shows can be made."""
     made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    shown = re.findall(r"(?:`|^    )make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"(?:`|^    )make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(shown) <= made
 
 
