@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 BUSY_TIMEOUT_MS = 10_000
+POOL_SECONDS = 10  # for a free connection; who waits longer is told to come back
 _POSTGRES = {"postgres", "postgresql", "postgresql+psycopg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
 _ENCODE = "in user name and password, write @ : / as %40 %3A %2F"
@@ -109,11 +110,11 @@ def _postgres_engine(url: URL) -> AsyncEngine:
     # UTC, since psycopg cannot read what other zones make of the first and the last days there are.
     options = " ".join([*url.normalized_query.get("options", ()), "-c timezone=UTC"])
     connect_args = {"connect_timeout": 10, "application_name": "tarewatch", "options": options}
-    return create_async_engine(url, pool_pre_ping=True, connect_args=connect_args)
+    return create_async_engine(url, pool_pre_ping=True, pool_timeout=POOL_SECONDS, connect_args=connect_args)
 
 
 def _sqlite_engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_async_engine(url, pool_timeout=POOL_SECONDS, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine.sync_engine, "connect", prepare_sqlite)
     event.listen(engine.sync_engine, "begin", begin_sqlite)
     return engine

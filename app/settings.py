@@ -16,7 +16,9 @@ _PLAIN = {"time_delta_parsing": "not a duration: write 30m, 6h or 1d"}  # where 
 
 
 def parse_duration(value: object) -> object:
-    """ "90s", "15m", "6h" or "1d" as a timedelta; anything else is left for pydantic (seconds, ISO 8601) to judge."""
+    """ "90s", "15m", "6h" or "1d" or seconds as a timedelta; anything else is left for pydantic (ISO 8601) to judge."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return timedelta(seconds=int(value))
     if isinstance(value, str) and (match := _SHORT.fullmatch(value.strip().lower())):
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     return value
@@ -43,7 +45,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address that the web server listens on.")
     port: int = Field(8000, ge=0, le=65535, description="The port that the web server listens on; 0 takes a free one.")
     public_url: str | None = Field(
-        None, description="The address under which people reach the pages, for absolute links; default: the request's."
+        None, description="The address under which people reach the pages; registries are told it, to know whom to ask."
     )
     trusted_proxies: str = Field(
         "127.0.0.1",

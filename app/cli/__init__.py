@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
-from app.cli import demo, poll, serve, watch
+from app.cli import demo, poll, serve, token, watch
 from app.db import DatabaseUnusable, why_unusable
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
@@ -25,6 +25,7 @@ app.command()(serve.worker)
 app.command()(serve.migrate)
 app.command()(demo.demo)
 app.command()(poll.poll)
+app.command()(token.token)
 app.add_typer(watch.app, name="watch")
 
 

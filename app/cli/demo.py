@@ -30,7 +30,14 @@ def demo(
             database = ready_database(settings)
             run(_demo(settings, database, made_up))
             database = ready_database(settings)
+            _say_token(settings)
             run(serve_on(listener, settings, database, with_worker=True, registries=made_up.registries))
+
+
+def _say_token(settings: Settings) -> None:
+    """The demo's data is made up and gone at its end: its token may be shown."""
+    if settings.admin_token is not None:
+        console.print(f"Its admin token is {settings.admin_token.get_secret_value()}", style="dim")
 
 
 def _settings(folder: Path, port: int | None) -> Settings:

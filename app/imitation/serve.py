@@ -127,7 +127,10 @@ class ServedProcess:
 def start_process(arguments: Sequence[str] = ()) -> Iterator[ServedProcess]:
     """Run `python -m app.imitation` until the block ends, or until this process does, however it ends."""
     command = [sys.executable, "-m", "app.imitation", *arguments]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603 fixed words
+    # A session of its own: Ctrl+C in the terminal is for whoever started it, whose end then ends it.
+    with subprocess.Popen(  # noqa: S603 fixed words
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
         line = process.stdout.readline() if process.stdout else b""
         if not line:
             raise RuntimeError(f"the imitation registry did not start (exit code {process.wait(10)})")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db import Database
-from app.models import Host, PendingDetail
+from app.models import Build, Host, Manifest, PendingDetail, Series
 from app.polling.hosts import restore_hosts
 from app.registry.politeness import Politeness
 from tests.polling.conftest import HUB_HOST, PLATFORMS, ROOMY, Stage, debian, make_stage
@@ -88,6 +88,29 @@ async def test_change_detection_survives_exhaustion(poor: Stage) -> None:
     await poor.read_details()
     assert [size for _, size in await poor.builds("a")] == [20_000_000, 22_000_000, 25_000_000]
     assert [at for at, _ in await poor.builds("a")] == [first, second - timedelta(hours=7), third]
+
+
+async def test_a_return_while_details_wait(poor: Stage) -> None:
+    """A was read, B and A again wait for pulls: three runs afterwards, in their order, the newest the last."""
+    old, new, last = (debian(size, ("linux/amd64",)) for size in (20_000_000, 22_000_000, 25_000_000))
+    await poor.watch("debian:a")
+    poor.push("a", old)
+    await poor.poll()
+    poor.registry.counted = type(poor.registry.counted)(replace(ROOMY, pull_limit=0, window_seconds=10**6))
+    await poor.poll()
+    for document in (new, old, last):
+        poor.push("a", document)
+        await poor.poll()
+    poor.registry.counted = type(poor.registry.counted)(ROOMY)
+    poor.clock.now += timedelta(days=12)
+    for _ in range(3):
+        await poor.read_details()
+        poor.clock.now += timedelta(minutes=15)
+    assert [size for _, size in await poor.builds("a")] == [20_000_000, 22_000_000, 20_000_000, 25_000_000]
+    async with poor.database.reading() as session:
+        pointed = select(Build.manifest_id).join(Series, Series.latest_build_id == Build.id)
+        newest = select(Manifest.compressed_bytes).where(Manifest.id.in_(pointed))
+        assert await session.scalar(newest) == 25_000_000
 
 
 async def test_quota_is_kept_for_the_pages_and_the_next_start(poor: Stage) -> None:

@@ -52,7 +52,10 @@ class FailingTagOut(Schema):
 class PendingOut(Schema):
     """Changes whose bytes are not known yet."""
 
-    reason: str = Field(description="quota: waits for pulls; error: could not be read.", examples=["quota"])
+    reason: str = Field(
+        description="quota: waits for pulls; platforms: others are wanted; error: could not be read; lost: never can be.",
+        examples=["quota"],
+    )
     priority: int = Field(description="0 goes first.")
     count: int
 

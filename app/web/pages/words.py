@@ -25,7 +25,12 @@ EVENTS = {
     TagEventKind.PLATFORM_DROPPED: "platform dropped",
     TagEventKind.PLATFORM_RETURNED: "platform returned",
 }
-REASONS = {"quota": "the registry's pull limit", "error": "could not be read", "platforms": "other platforms wanted"}
+REASONS = {
+    "quota": "the registry's pull limit",
+    "platforms": "other platforms wanted",
+    "error": "could not be read, tried again",
+    "lost": "can never be read",
+}
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
