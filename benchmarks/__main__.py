@@ -1,7 +1,5 @@
 """`make bench`: every benchmark, one after the other."""
 
-import sys
-
 from benchmarks import polling, serving, storage
 
 
@@ -14,4 +12,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -53,7 +53,7 @@ class PendingOut(Schema):
     """Changes whose bytes are not known yet."""
 
     reason: str = Field(
-        description="quota: waits for pulls; platforms: others are wanted; error: could not be read; lost: never can be.",
+        description="quota: waits for pulls; platforms: more are wanted; error: not readable; lost: never can be",
         examples=["quota"],
     )
     priority: int = Field(description="0 goes first.")
