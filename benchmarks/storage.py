@@ -52,12 +52,13 @@ def _fill_ours(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("INSERT INTO repositories (id, host, path) VALUES (1, 'docker.io', 'library/debian')")
         database.executemany(
-            "INSERT INTO tags (id, repository_id, name, first_seen_at, watched, status, failures, next_check_at)"
-            " VALUES (?, 1, ?, 0, 1, 'ok', 0, 0)",
+            "INSERT INTO tags"
+            " (id, repository_id, name, first_seen_at, watched, on_default, status, failures, next_check_at)"
+            " VALUES (?, 1, ?, 0, 1, 1, 'ok', 0, 0)",
             ((n, f"v{n}") for n in range(1, SERIES + 1)),
         )
         database.executemany(
-            "INSERT INTO series (id, tag_id, platform, first_seen_at) VALUES (?, ?, 'linux/amd64', 0)",
+            "INSERT INTO series (id, tag_id, platform, first_seen_at, watched) VALUES (?, ?, 'linux/amd64', 0, 1)",
             ((n, n) for n in range(1, SERIES + 1)),
         )
         rows = [(number, *change) for number, change in enumerate(_changes(), start=1)]
