@@ -65,10 +65,11 @@ class Looking:
         if not self.budget.covers(1):
             raise NoPulls
         with self.budget.spend():  # reserved before anything is awaited, so that many looks cannot overspend
-            document = await self.flights.run(
-                (repository, digest), lambda: self.client.get_manifest(repository, digest)
-            )
-        self.read.keep((repository, digest), document)
+            return await self.flights.run((repository, digest), lambda: self._fetch(repository, digest))
+
+    async def _fetch(self, repository: Repository, digest: str) -> ImageManifest | Index:
+        document = await self.client.get_manifest(repository, digest)
+        self.read.keep((repository, digest), document)  # before the flight lands: nobody starts another in between
         return document
 
 
@@ -166,27 +167,32 @@ async def read_manifest(looking: Looking, repository: Repository, digest: str) -
     if not looking.budget.covers(1):
         return Waits("quota")
     with looking.budget.spend() as answered:
-        found = await looking.measuring.run((repository, digest), lambda: _read(looking, repository, digest, answered))
-    if isinstance(found, Measured):
-        looking.read.keep((repository, digest), found)
-    return found
+        return await looking.measuring.run((repository, digest), lambda: _read(looking, repository, digest, answered))
 
 
 async def _read(
     looking: Looking, repository: Repository, digest: str, answered: Callable[[], None]
 ) -> Measured | Waits | None:
     try:
-        document = await looking.client.get_manifest(repository, digest)
-        answered()
-        if not isinstance(document, ImageManifest):
-            return None
-        return measured(document, await _config(looking, repository, document))
+        return await _measure(looking, repository, digest, answered)
     except NotAnImage:
         return None
     except (RateLimited, HostPaused) as error:
         return _limited(error)
     except RegistryError as error:
         return unreadable(error)
+
+
+async def _measure(
+    looking: Looking, repository: Repository, digest: str, answered: Callable[[], None]
+) -> Measured | None:
+    document = await looking.client.get_manifest(repository, digest)
+    answered()
+    if not isinstance(document, ImageManifest):
+        return None
+    found = measured(document, await _config(looking, repository, document))
+    looking.read.keep((repository, digest), found)
+    return found
 
 
 def unreadable(error: RegistryError) -> Waits:

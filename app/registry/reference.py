@@ -139,7 +139,8 @@ def split_pattern(text: str) -> tuple[Repository, str]:
     if digest is not None:
         raise ReferenceInvalid(text, "digest", "a pattern selects tags, a digest has none")
     pattern = DEFAULT_TAG if pattern is None else pattern
-    if len(pattern) > 128 or _TAG_PATTERN.fullmatch(pattern) is None:
+    globs = any(sign in pattern for sign in "*?[")
+    if len(pattern) > 128 or (_TAG_PATTERN if globs else _TAG).fullmatch(pattern) is None:
         raise ReferenceInvalid(text, "tag", f"{_shown(pattern)!r} is not a tag, nor a pattern of * ? [ ]")
     return _repository(name, text), pattern
 

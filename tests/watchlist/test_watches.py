@@ -35,6 +35,8 @@ from app.watchlist.coverage import cover, matching_tags
         ("image", "", None, None),
         ("image", "debian@sha256:" + "0" * 64, None, None),
         ("image", "debian:a\nb", None, None),
+        ("image", "debian:-", None, None),
+        ("image", "debian:]", None, None),
         ("platforms", "debian", ["linux"], None),
         ("platforms", "debian", ["linux/<b>"], None),
         ("interval", "debian", None, "often"),
