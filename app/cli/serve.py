@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import typer
@@ -144,11 +144,11 @@ async def _ensure_watches(settings: Settings, database: Database) -> None:
 
 
 @contextmanager
-def signals(stop: object) -> Iterator[None]:
+def signals(stop: Callable[[], object]) -> Iterator[None]:
     """Call `stop` on SIGINT or SIGTERM instead of dying at once."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)  # type: ignore[arg-type]
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
