@@ -64,23 +64,40 @@ def as_nobody() -> list[str]:
     return ["setpriv", *ids, "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What an installation consists of before anybody used it."""
+
+    folder: Path
+    wheel: Path
+    tarewatch: Path
+
+
 @pytest.fixture(scope="module")
-def place() -> Iterator[Place]:
-    """Installed once for this file, outside of pytest's own folder, which other users may not enter."""
+def installation() -> Iterator[Installation]:
+    """Made once for this file, outside of pytest's own folder, which other users may not enter."""
     need(os.environ.get("TAREWATCH_TEST_SLOW") == "1", "the time for slow tests", "set TAREWATCH_TEST_SLOW=1")
     with tempfile.TemporaryDirectory(prefix="tarewatch-ops-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         wheel = build_wheel(folder)
-        made = Place(wheel, install(folder, wheel), folder / "data", folder / "secrets")
-        for path in (made.data, made.secrets):
-            path.mkdir()
-        if os.geteuid() == 0:
-            os.chown(made.data, NOBODY, NOBODY)
-        yield made
+        yield Installation(folder, wheel, install(folder, wheel))
         for path in folder.rglob("*"):
             if path.is_dir() and not path.is_symlink():
                 path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o700)
+
+
+@pytest.fixture
+def place(installation: Installation) -> Place:
+    """The installation with an empty folder for this test alone: what one test wrote, another must not find."""
+    mine = Path(tempfile.mkdtemp(dir=installation.folder))
+    mine.chmod(0o755)
+    made = Place(installation.wheel, installation.tarewatch, mine / "data", mine / "secrets")
+    for path in (made.data, made.secrets):
+        path.mkdir()
+    if os.geteuid() == 0:
+        os.chown(made.data, NOBODY, NOBODY)
+    return made
 
 
 @pytest.fixture
