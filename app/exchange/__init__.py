@@ -1,0 +1,1 @@
+"""History as files: what others recorded comes in, what we recorded goes out."""
