@@ -6,7 +6,7 @@ import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
-from app.cli import demo, poll, serve, token, watch
+from app.cli import demo, import_, poll, serve, token, watch
 from app.db import DatabaseUnusable, why_unusable
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
@@ -27,6 +27,7 @@ app.command()(demo.demo)
 app.command()(poll.poll)
 app.command()(token.token)
 app.add_typer(watch.app, name="watch")
+app.add_typer(import_.app, name="import")
 
 
 def _version(wanted: bool) -> None:
