@@ -40,8 +40,8 @@ def bytewise(session: AsyncSession, text: ColumnElement[str]) -> ColumnElement[s
 
 
 def build_at(build: type[Build] = Build) -> ColumnElement[datetime]:
-    """When a build came into force: the registry's word where it gives one, else when we first saw it."""
-    return func.coalesce(build.pushed_at, build.first_seen_at, type_=Build.first_seen_at.type)
+    """When a build came into force: the registry's word, else another source's, else when we first saw it."""
+    return func.coalesce(build.pushed_at, build.known_since, build.first_seen_at, type_=Build.first_seen_at.type)
 
 
 def measured_at(series_id: Any, moment: datetime | None = None) -> ScalarSelect[int | None]:

@@ -56,6 +56,18 @@ class WatchTag(Base):
     tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True, index=True)
 
 
+class WatchSource(Base):
+    """Where an imported watch was found: `location` inside of what was imported, `root`."""
+
+    __tablename__ = "watch_sources"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    watch_id: Mapped[int] = mapped_column(ForeignKey("watches.id"), index=True)
+    root: Mapped[str] = mapped_column(String(1000))
+    location: Mapped[str] = mapped_column(String(1000))  # "api/Dockerfile:3"
+    found_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 def covers(wanted: Sequence[str] | None, platform: str) -> bool:
     """Whether a list of wanted platforms, None for all, holds this one; "linux/arm" stands for its variants."""
     return wanted is None or any(platform == one or platform.startswith(f"{one}/") for one in wanted)

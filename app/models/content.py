@@ -11,7 +11,8 @@ from app.models.base import Base, BigId, Digest, UtcTime
 class Manifest(Base):
     """One platform's image manifest. Known by digest first, measured once (`fetched_at`), never changed after.
 
-    `compressed_bytes` = sum of the layer descriptors' sizes; NULL while the details wait (see `PendingDetail`).
+    `compressed_bytes` = sum of the layer descriptors' sizes; NULL while the details wait (see `PendingDetail`). Until
+    the manifest itself is read, bytes and layers may be what another source claims: Hub's web API, an imported file.
     """
 
     __tablename__ = "manifests"
@@ -25,6 +26,7 @@ class Manifest(Base):
     compressed_bytes: Mapped[int | None] = mapped_column(BigInteger)
     layer_count: Mapped[int | None] = mapped_column()
     fetched_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    layers_pruned_at: Mapped[datetime | None] = mapped_column(UtcTime)  # its layers were given up to save room
 
 
 class Layer(Base):

@@ -39,8 +39,9 @@ class Origin(StrEnum):
     """Where a build is known from."""
 
     POLL = "poll"
-    SIBLING = "sibling"
-    HUB = "hub"
+    SIBLING = "sibling"  # another tag of the repository that tells this one's past
+    HUB = "hub"  # the tag's own entry in Docker Hub's web API
+    HISTORY = "history"  # the registry keeps a history of the tag
     IMPORT = "import"
 
 
@@ -65,7 +66,8 @@ class Series(Base):
 class Build(Base):
     """One run of a series on one platform manifest; in force from `first_seen_at` until the next build.
 
-    A return to an old digest is a new row. `pushed_at` is the registry's word, where it gives one.
+    A return to an old digest is a new row. `pushed_at` is the registry's word, where it gives one; `known_since` is
+    an earlier moment from which another source knows this run. What we saw ourselves stays as it was.
     """
 
     __tablename__ = "builds"
@@ -76,5 +78,7 @@ class Build(Base):
     manifest_id: Mapped[int] = mapped_column(ForeignKey("manifests.id"), index=True)
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     pushed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    known_since: Mapped[datetime | None] = mapped_column(UtcTime)
     origin: Mapped[str] = mapped_column(String(8))
+    source: Mapped[str | None] = mapped_column(String(255))  # "bookworm-20260918-slim", "repo-info 09a10190dfd5"
     tag_event_id: Mapped[int | None] = mapped_column(ForeignKey("tag_events.id"))

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, String, Text, update
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base, UtcTime
+from app.models.base import Base, BigId, UtcTime
 
 
 class Host(Base):
@@ -28,6 +28,27 @@ class Host(Base):
     quota_remaining: Mapped[int | None] = mapped_column()
     quota_window_seconds: Mapped[int | None] = mapped_column()
     quota_seen_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class Backfill(Base):
+    """A tag whose past is asked for: the row is the queue, and afterwards says what came of it."""
+
+    __tablename__ = "backfills"
+    __table_args__ = (Index("ix_backfills_due", "done_at", "next_try_at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), unique=True)
+    requested_at: Mapped[datetime] = mapped_column(UtcTime)
+    reason: Mapped[str] = mapped_column(String(8))  # "watch", "page", "api", "cli"
+    next_try_at: Mapped[datetime] = mapped_column(UtcTime)
+    lease_owner: Mapped[str | None] = mapped_column(String(40))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    found: Mapped[int | None] = mapped_column()  # past builds that the sources told of
+    added: Mapped[int | None] = mapped_column()  # those that were new
+    failures: Mapped[int] = mapped_column(default=0)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_message: Mapped[str | None] = mapped_column(Text)
 
 
 class Worker(Base):
