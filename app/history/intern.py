@@ -1,11 +1,12 @@
 """Content-addressed rows: found or added, each digest once, whoever else is adding it at the same moment."""
 
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -13,7 +14,8 @@ from app.db import insert_or_pass
 from app.history.observations import LayerFound, Measured
 from app.models import BuildStep, Layer, Manifest, ManifestLayer
 
-_CHUNK = 500  # bound parameters of one statement stay far below every limit
+log = logging.getLogger(__name__)
+CHUNK = 500  # bound parameters of one statement stay far below every limit
 
 
 async def intern(
@@ -34,8 +36,8 @@ async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: 
     """The ids of the rows that exist, by their unique key."""
     table, wanted = key.class_, list(names)
     found: dict[str, int] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + _CHUNK])))
+    for start in range(0, len(wanted), CHUNK):
+        rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + CHUNK])))
         found.update(dict(rows.all()))
     return found
 
@@ -46,25 +48,42 @@ async def intern_manifests(session: AsyncSession, digests: Iterable[str]) -> dic
 
 
 async def measure(session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int], at: datetime) -> int:
-    """Write down manifests that were read whole, once for ever; how many had not been measured before."""
-    claimed = await _claim_measuring(session, [ids[one.digest] for one in manifests], at)
-    fresh = {one.digest: one for one in manifests if ids[one.digest] in claimed}
+    """Write down manifests that were read whole, once for ever; how many had not been measured before.
+
+    What was claimed of them by hearsay yields.
+    """
+    claims = await _claim_measuring(session, [ids[one.digest] for one in manifests], at)
+    fresh = {one.digest: one for one in manifests if ids[one.digest] in claims}
     if fresh:
+        await _overrule(session, list(fresh.values()), ids, claims)
         await session.execute(update(Manifest), [_measures(ids[one.digest], one) for one in fresh.values()])
-        await _write_layers(session, list(fresh.values()), ids)
+        await write_layers(session, list(fresh.values()), ids)
     return len(fresh)
 
 
-async def _claim_measuring(session: AsyncSession, manifest_ids: Sequence[int], at: datetime) -> set[int]:
-    """Those that nobody measured before: the conditional UPDATE lets exactly one writer go on."""
-    claimed = await session.scalars(
+async def _claim_measuring(session: AsyncSession, manifest_ids: Sequence[int], at: datetime) -> dict[int, int | None]:
+    """Those that nobody measured before, with the bytes that were claimed; exactly one writer gets each to go on."""
+    claimed = await session.execute(
         update(Manifest)
         .where(Manifest.id.in_(manifest_ids), Manifest.fetched_at.is_(None))
         .values(fetched_at=at)
-        .returning(Manifest.id)
+        .returning(Manifest.id, Manifest.compressed_bytes)
         .execution_options(synchronize_session=False)
     )
-    return set(claimed)
+    return dict(claimed.all())
+
+
+async def _overrule(
+    session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int], claims: Mapping[int, int | None]
+) -> None:
+    """Make room for what was read; where others had claimed something else, say so."""
+    for one in manifests:
+        claimed = claims[ids[one.digest]]
+        if claimed is not None and claimed != one.compressed_bytes:
+            log.warning("%s has %d bytes, not the %d claimed before", one.digest, one.compressed_bytes, claimed)
+    told = [ids[one.digest] for one in manifests if claims[ids[one.digest]] is not None]
+    if told:
+        await session.execute(delete(ManifestLayer).where(ManifestLayer.manifest_id.in_(told)))
 
 
 def _measures(manifest_id: int, manifest: Measured) -> dict[str, Any]:
@@ -78,7 +97,20 @@ def _measures(manifest_id: int, manifest: Measured) -> dict[str, Any]:
     }
 
 
-async def _write_layers(session: AsyncSession, manifests: Sequence[Measured], ids: Mapping[str, int]) -> None:
+class Layered(Protocol):
+    """A manifest with its layers, base first."""
+
+    @property
+    def digest(self) -> str:
+        """The manifest's own digest."""
+
+    @property
+    def layers(self) -> tuple[LayerFound, ...]:
+        """As its descriptors state them."""
+
+
+async def write_layers(session: AsyncSession, manifests: Sequence[Layered], ids: Mapping[str, int]) -> None:
+    """Write down the layers of manifests that have none yet; layers and build steps that are known are shared."""
     layers = [layer for manifest in manifests for layer in manifest.layers]
     if not layers:
         return

@@ -61,7 +61,7 @@ async def add_runs(
 
 async def _add_series(session: AsyncSession, sight: Sight, series: dict[str, Series], platforms: Sequence[str]) -> None:
     """Series for the platforms that are new; an event for each, unless the whole tag is new."""
-    first_sight = not series
+    first_sight = not series or sight.event.kind == TagEventKind.SEEN  # what others told of its past is no sight
     for platform in platforms:
         if platform not in series:
             series[platform] = Series(tag_id=sight.tag.id, platform=platform, first_seen_at=sight.event.at)
