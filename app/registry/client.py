@@ -1,6 +1,7 @@
 """The registry client: head, manifests, configs, tags. HTTP to values; every failure is a RegistryError."""
 
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -15,6 +16,8 @@ from app.registry.authenticator import Authenticator, Grant
 from app.registry.deadline import Budget, deadline
 from app.registry.digests import verified
 from app.registry.errors import (
+    AnswerInvalid,
+    BadDocument,
     BodyTooLarge,
     DigestMismatch,
     ManifestInvalid,
@@ -36,15 +39,17 @@ from app.registry.manifest import (
     parse_config,
     parse_document,
 )
-from app.registry.pagination import TagList, TagPages
+from app.registry.pagination import TagList, TagPages, next_query
 from app.registry.politeness import HostState, Politeness
 from app.registry.reference import Repository, is_digest, is_tag
+from app.registry.strict_json import JsonObject, load_object
 from app.registry.transport import GuardedTransport
 from app.registry.wire import Answer, Outgoing, Wire
 
-__all__ = ["Head", "Limits", "RegistryClient", "TagList", "open_client"]
+__all__ = ["Head", "Limits", "Page", "RegistryClient", "TagList", "open_client"]
 
 MIB = 1024 * 1024
+_PLACE = re.compile(r"/?\w[\w.:-]*(?:/\w[\w.:-]*)*/?", re.ASCII)  # path segments: no "..", no "//", nothing escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,15 @@ class Head:
 
     digest: str
     media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A JSON object, and the query that asks for the next page by the answer's Link; None where it names none."""
+
+    document: JsonObject
+    headers: httpx.Headers
+    next_query: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +169,35 @@ class RegistryClient:
             pages.add(answer.body, answer.headers.get_list("link"))
         return pages.tags()
 
+    async def get_json(
+        self,
+        repository: Repository,
+        place: str,
+        *,
+        what: str,
+        query: Mapping[str, str] | None = None,
+        most_bytes: int | None = None,
+    ) -> Page:
+        """A JSON object that a registry offers beyond the distribution-spec; `what` names it in errors. No pull.
+
+        `place` "_oci/tag-history/3.22" is below `/v2/<repository>/`, asked like a manifest; "/api/v1/..." is a path of
+        the registry's own origin outside of it, asked without authorisation. A 404 is NotFound ("resource"), a body
+        that is no JSON object AnswerInvalid. `most_bytes` replaces `Limits.page_bytes`.
+        """
+        if _PLACE.fullmatch(place) is None:
+            raise ProtocolError(f"{place!r} is no path of a registry", registry=repository.registry)
+        outgoing = self._outgoing(repository, "GET", place, most_bytes or self._limits.page_bytes)
+        outgoing = replace(outgoing, headers={"Accept": "application/json, */*;q=0.1"})
+        if query is not None:
+            outgoing = replace(outgoing, url=outgoing.url.copy_merge_params(query))
+        question = _Question(repository, outgoing, what, "resource")
+        answer = await self._ask_openly(question) if place.startswith("/") else await self._ask(question)
+        try:
+            document = load_object(answer.body, what)
+        except BadDocument as problem:
+            raise AnswerInvalid(problem.message, registry=answer.host) from None
+        return Page(document, answer.headers, next_query(answer.headers.get_list("link")))
+
     async def images(self, repository: Repository, index: Index) -> tuple[Descriptor, ...]:
         """The images of an index, nested indexes (one GET each) taken apart; the first of each platform.
 
@@ -203,10 +246,19 @@ class RegistryClient:
         endpoint = self._endpoints.get(repository.registry)
         if endpoint is None:
             endpoint = self._endpoints[repository.registry] = endpoint_of(repository.registry, self._registries)
-        return Outgoing(endpoint, method, endpoint.url.copy_with(path=f"/v2/{repository.path}/{place}"), body_cap)
+        path = place if place.startswith("/") else f"/v2/{repository.path}/{place}"
+        return Outgoing(endpoint, method, endpoint.url.copy_with(path=path), body_cap)
 
     async def _ask(self, question: _Question) -> Answer:
         answer = await self._try(question)
+        self._raise_refusal(question, answer)
+        return answer
+
+    async def _ask_openly(self, question: _Question) -> Answer:
+        """As `_ask`, of what needs no authorisation."""
+        host = question.outgoing.host
+        async with deadline(self._limits.seconds, question.what, host) as budget:
+            answer = await self._persist(question.outgoing, question.what, question.missing, budget)
         self._raise_refusal(question, answer)
         return answer
 

@@ -10,6 +10,7 @@
     │   ├── Denied             403
     │   ├── NotFound           no such repository, manifest or blob
     │   ├── RateLimited        429; `pull_limit` tells the pull quota from abuse protection
+    │   ├── ApiBlocked         Docker Hub's web API shuts us out, for hours perhaps, whatever status it says so with
     │   └── ServerError        5xx, 408, 425
     ├── CredentialHelperFailed docker-credential-* did not answer
     ├── UnsafeTarget: we said no
@@ -20,6 +21,7 @@
         ├── BodyTooLarge, BodyTruncated, DigestMismatch, PaginationEndless, ProtocolError
         └── BadDocument
             ├── ManifestInvalid    malformed, contradictory or beyond our limits
+            ├── AnswerInvalid      the same of what is no manifest: lists of tags, histories
             ├── SchemaUnsupported  schema 1 has no layer sizes
             └── NotAnImage         an artifact, a signature, an attestation
 
@@ -43,7 +45,7 @@ _AUTHORIZATION = re.compile(r"\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 
 Cause = Literal["dns", "refused", "tls", "timeout", "network"]
-Missing = Literal["manifest", "repository", "blob"]
+Missing = Literal["manifest", "repository", "blob", "resource"]
 
 
 def shown_host(host: str) -> str:
@@ -128,7 +130,7 @@ class Denied(Refused):
 
 
 class NotFound(Refused):
-    """404; `missing` says what: the manifest (the tag is gone), the whole repository, or a blob."""
+    """404; `missing` says what: the manifest (the tag is gone), the repository, a blob, or another resource."""
 
     def __init__(self, message: str, *, missing: Missing = "manifest", registry: str | None = None) -> None:
         super().__init__(message, registry=registry)
@@ -147,6 +149,13 @@ class RateLimited(Refused):
         super().__init__(message, registry=registry, retry_after=retry_after)
         self.pull_limit = pull_limit
         self.code = "pull-limit" if pull_limit else "rate-limited"
+
+
+class ApiBlocked(Refused):
+    """A web API answers as if there were nothing, or forbids everything: that says nothing of any tag."""
+
+    code = "api-blocked"
+    retryable = True
 
 
 class ServerError(Refused):
@@ -227,6 +236,12 @@ class ManifestInvalid(BadDocument):
     """Malformed, contradictory, or beyond our limits."""
 
     code = "manifest-invalid"
+
+
+class AnswerInvalid(BadDocument):
+    """An answer of a registry's other resources, or of a web API, that is malformed or beyond our limits."""
+
+    code = "answer-invalid"
 
 
 class SchemaUnsupported(BadDocument):

@@ -58,6 +58,12 @@ def next_page(links: list[str], here: httpx.URL) -> httpx.URL | None:
     return None
 
 
+def next_query(links: list[str]) -> dict[str, str] | None:
+    """The query of what `Link: <...>; rel="next"` points to, of which nothing else counts; None on the last page."""
+    following = next_page(links, httpx.URL("https://registry.invalid/"))
+    return None if following is None else dict(following.params)
+
+
 def _with_query(here: httpx.URL, target: str) -> httpx.URL | None:
     query = target.partition("#")[0].partition("?")[2]
     if not query or len(query) > _LONGEST_QUERY:

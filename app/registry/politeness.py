@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.registry.errors import HostPaused, RateLimited, RegistryError, Unreachable
+from app.registry.errors import ApiBlocked, HostPaused, RateLimited, RegistryError, Unreachable
 from app.registry.rate_limits import Quota, parse_quota, parse_retry_after
 
 __all__ = ["HostState", "Politeness", "Quota", "parse_quota", "parse_retry_after"]
@@ -146,6 +146,8 @@ class Politeness:
             seconds = _ABUSE_SECONDS if error.retry_after is None else error.retry_after
             reason = PULL_LIMIT if error.pull_limit else RATE_LIMITED
             self.pause(host, seconds if error.pull_limit else max(seconds, _SHORT_SECONDS), reason)
+        elif isinstance(error, ApiBlocked):
+            self.pause(host, _ABUSE_SECONDS if error.retry_after is None else error.retry_after, error.code)
         elif isinstance(error, Unreachable):
             self._failed(host, error)
 
