@@ -12,7 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORT = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 SECRETS_DIR = Path("/run/secrets")
-_PLAIN = {"time_delta_parsing": "not a duration: write 30m, 6h or 1d"}  # where pydantic's words help nobody
+_PLAIN = {  # where pydantic's words help nobody
+    "time_delta_parsing": "not a duration: write 30m, 6h or 1d",
+    "string_pattern_mismatch": "not a web address: write https:// and a host, perhaps with a port",
+}
 
 
 def parse_duration(value: object) -> object:
@@ -59,11 +62,22 @@ class Settings(BaseSettings):
     default_watches: Literal["on", "off"] = Field(
         "on", description="Whether an empty database gets the default watch list of well-known base images."
     )
+    backfill: Literal["on", "off"] = Field(
+        "on", description="Whether past sizes are fetched for what is newly watched, without being asked."
+    )
     registries: Path | None = Field(
         None, description="A TOML file with a table per registry: mirrors, credentials, custom CAs, plain http."
     )
     docker_config: Path | None = Field(
         None, description="Docker's config.json, read for credentials; default: `$DOCKER_CONFIG` or `~/.docker`."
+    )
+    hub_api: Literal["auto", "off"] = Field(
+        "auto", description="Whether Docker Hub's web API is asked for sizes, which costs no pulls."
+    )
+    hub_api_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#@\s]+/?$",
+        description="Where that API is; default: `https://hub.docker.com`, or nowhere if docker.io has an `endpoint`.",
     )
     max_tags_per_watch: int = Field(
         500, ge=1, le=10_000, description="How many tags one pattern may expand to; a warning is shown beyond it."

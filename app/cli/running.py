@@ -19,7 +19,10 @@ from app.polling.round import Polling
 from app.registry.access import RegistryAccess, load_registries
 from app.registry.client import open_client
 from app.registry.docker_config import docker_credentials
+from app.registry.hub import HUB_API_URL, HubApi, open_hub
+from app.registry.pace import Pace
 from app.registry.politeness import Politeness
+from app.registry.reference import HUB
 from app.schema import require_current, upgrade
 from app.settings import Settings
 
@@ -51,12 +54,13 @@ async def polling_with(
         registries = load_registries(settings.registries) if settings.registries else {}
     politeness = Politeness()
     await restore_hosts(database, politeness)
-    async with open_client(
+    client_opened = open_client(
         registries,
         user_agent=user_agent(settings),
         politeness=politeness,
         credentials=docker_credentials(docker_config_path(settings)),
-    ) as client:
+    )
+    async with client_opened as client, _hub(settings, registries, politeness) as hub:
         yield Polling(
             database,
             client,
@@ -64,7 +68,35 @@ async def polling_with(
             Schedule(settings.poll_interval),
             pull_reserve=settings.pull_reserve,
             tags_per_watch=settings.max_tags_per_watch,
+            hub=hub,
         )
+
+
+@asynccontextmanager
+async def _hub(
+    settings: Settings, registries: Mapping[str, RegistryAccess], politeness: Politeness
+) -> AsyncIterator[HubApi | None]:
+    """Docker Hub's web API; None where it is off."""
+    url = hub_api_url(settings, registries)
+    if url is None:
+        yield None
+        return
+    pace = Pace(per_minute=None) if settings.demo else Pace()  # two made-up years are polled in seconds
+    async with open_hub(url, user_agent=user_agent(settings), politeness=politeness, pace=pace) as hub:
+        yield hub
+
+
+def hub_api_url(settings: Settings, registries: Mapping[str, RegistryAccess]) -> str | None:
+    """Where Docker Hub's web API is asked; None: nowhere.
+
+    Who has docker.io asked at another address wants no requests to the Hub, unless they name the API's address too.
+    """
+    if settings.hub_api == "off":
+        return None
+    if settings.hub_api_url is not None:
+        return settings.hub_api_url.rstrip("/")
+    mirrored = HUB in registries and registries[HUB].endpoint is not None
+    return None if mirrored else HUB_API_URL
 
 
 def user_agent(settings: Settings) -> str:

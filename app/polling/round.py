@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from app.db import Database
 from app.history.schedule import Schedule
 from app.registry.client import RegistryClient
+from app.registry.hub import HubApi
 
 LEASE = timedelta(minutes=3)  # renewed by the worker's heartbeat; after a crash others wait this long
 
@@ -22,11 +23,15 @@ class Held:
 
     tags: set[int] = field(default_factory=set)
     details: set[int] = field(default_factory=set)
+    backfills: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Polling:
-    """One process's means of polling. `owner` names it in leases; `pull_reserve` counted pulls are left to others."""
+    """One process's means of polling. `owner` names it in leases; `pull_reserve` counted pulls are left to others.
+
+    `hub`: Docker Hub's web API, None where it is not to be asked.
+    """
 
     database: Database
     client: RegistryClient
@@ -36,3 +41,4 @@ class Polling:
     tags_per_watch: int = 500
     clock: Callable[[], datetime] = utc_now
     held: Held = field(default_factory=Held)
+    hub: HubApi | None = None

@@ -27,6 +27,7 @@ def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "TAREWATCH_DEFAULT_WATCHES": "off",
+        "TAREWATCH_HUB_API": "off",
         "PYTHONDONTWRITEBYTECODE": "1",
         **settings,
     }
