@@ -165,7 +165,8 @@ async def _counts(session: AsyncSession) -> Counts:
     states = await session.execute(select(Tag.status, func.count()).where(Tag.watched).group_by(Tag.status))
     by_status = dict(states.all())
     repositories = select(func.count(func.distinct(Tag.repository_id))).where(Tag.watched)
-    series = select(func.count()).select_from(Series).where(Series.dropped_at.is_(None))
+    offered = select(func.count()).select_from(Series).join(Tag, Tag.id == Series.tag_id)
+    series = offered.where(Tag.watched, Series.watched, Series.dropped_at.is_(None))
     return Counts(
         repositories=await session.scalar(repositories) or 0,
         tags=sum(by_status.values()),

@@ -1,4 +1,4 @@
-"""The present: what each watched tag weighs now, and how that changed."""
+"""The present: what each tag weighs now, and how that changed."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.listing import IMAGE_SORTS, MONTH, YEAR, Chosen, ImageFilter, ImageSort, chosen_tags
+from app.history.listing import IMAGE_SORTS, MONTH, YEAR, Chosen, ImageFilter, ImageSort, Scope, chosen_tags
 from app.history.lookup import find_tag
 from app.history.page import Key, Page
 from app.history.values import build_at, current_bytes, image_name, measured_at, waits_for_details
@@ -25,6 +25,7 @@ __all__ = [
     "ImageRow",
     "ImageSort",
     "Latest",
+    "Scope",
     "image_rows",
     "latest_all",
     "latest_of",
@@ -52,16 +53,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """A watched tag on one platform, as a row of the table of images.
+    """A tag on one platform, as a row of the table of images.
 
     `compressed_bytes` is the last measured value; `pending` says that a newer build still waits to be measured.
     `changed_at` is when this platform last changed. `points` are the changes of the last year, the first one being
-    the value a year ago where that is known.
+    the value a year ago where that is known. A tag that nobody watches has no change since a time of which nothing
+    is known.
     """
 
     tag_id: int
     image: str
     tag: str
+    watched: bool
     platform: str | None
     compressed_bytes: int | None
     pending: bool
@@ -93,7 +96,7 @@ class Latest:
 async def image_rows(
     session: AsyncSession, wanted: ImageFilter, *, now: datetime, limit: int, after: Key | None = None
 ) -> Page[ImageRow]:
-    """Watched tags, one row each, with changes and sparkline; a handful of queries whatever the number of rows."""
+    """Tags, one row each, with changes and sparkline; a handful of queries whatever the number of rows."""
     chosen, key, total = await chosen_tags(session, wanted, now=now, limit=limit, after=after)
     return Page(await _filled(session, chosen, now), key, total)
 
@@ -203,6 +206,7 @@ def _tag_facts(tag_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
             RepositoryRow.host,
             RepositoryRow.path,
             Tag.name,
+            Tag.watched,
             Tag.status,
             Tag.error_message,
             Tag.checked_at,
@@ -250,11 +254,12 @@ async def _points(
 
 def _image_row(tag: Row[Any], series: Row[Any] | None, points: list[tuple[datetime, int]], now: datetime) -> ImageRow:
     value = series.value if series else None
-    before = [(now - YEAR, series.year_ago)] if series and series.year_ago is not None else []
+    year_ago = _value_then(tag, series, "year_ago", now - YEAR)
     return ImageRow(
         tag_id=tag.id,
         image=image_name(tag.host, tag.path),
         tag=tag.name,
+        watched=tag.watched,
         platform=series.platform if series else None,
         compressed_bytes=value,
         pending=bool(tag.waiting) or bool(series and series.changed_at and series.unmeasured),
@@ -262,11 +267,19 @@ def _image_row(tag: Row[Any], series: Row[Any] | None, points: list[tuple[dateti
         error_message=tag.error_message,
         changed_at=series.changed_at if series else None,
         checked_at=tag.checked_at,
-        change_30d=_change(series.month_ago, value) if series else None,
-        change_1y=_change(series.year_ago, value) if series else None,
-        points=tuple(before + points),
+        change_30d=_change(_value_then(tag, series, "month_ago", now - MONTH), value),
+        change_1y=_change(year_ago, value),
+        points=(*([(now - YEAR, year_ago)] if year_ago is not None else []), *points),
         platforms=tag.platforms,
     )
+
+
+def _value_then(tag: Row[Any], series: Row[Any] | None, column: str, moment: datetime) -> int | None:
+    """The value at a moment; None if nothing is known of the tag after it (`listing.is_known_since`)."""
+    heard = [at for at in (tag.checked_at, series.changed_at if series else None) if at is not None]
+    known = tag.watched or any(at >= moment for at in heard)
+    value: int | None = getattr(series, column) if series and known else None
+    return value
 
 
 def _change(before: int | None, after: int | None) -> Change | None:

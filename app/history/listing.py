@@ -1,11 +1,11 @@
-"""Which watched tags the table of images shows, in which order: search, sort and paging in one query."""
+"""Which tags the table of images shows, in which order: search, sort and paging in one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Select, case, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, Select, case, exists, func, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -23,6 +23,7 @@ _SPELLINGS = ("https://", "index.docker.io/", "docker.io/", "library/")
 
 ImageSort = Literal["image", "bytes", "change_30d", "change_1y", "changed"]
 IMAGE_SORTS: tuple[ImageSort, ...] = get_args(ImageSort)
+Scope = Literal["watched", "all"]  # all: also what nobody watches, but has a history
 
 Chosen = Sequence[tuple[int, int | None]]  # (tag, the series that stands for it)
 
@@ -35,6 +36,33 @@ class ImageFilter:
     search: str = ""
     sort: ImageSort = "image"
     descending: bool = False
+    scope: Scope = "watched"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeCounts:
+    """How many tags each scope has."""
+
+    watched: int
+    all: int
+
+    @property
+    def default(self) -> Scope:
+        """What to show unless somebody chooses: what is watched, but where nothing is, all there is."""
+        return "watched" if self.watched or not self.all else "all"
+
+
+async def scope_counts(session: AsyncSession) -> ScopeCounts:
+    """How many tags are watched, and how many there are to show at all."""
+    has_history = exists().where(Series.tag_id == Tag.id, Series.latest_build_id.is_not(None))
+    left = select(func.count()).select_from(Tag).where(Tag.watched.is_(False), has_history)
+    watched = await session.scalar(select(func.count()).select_from(Tag).where(Tag.watched)) or 0
+    return ScopeCounts(watched, watched + (await session.scalar(left) or 0))
+
+
+async def default_scope(session: AsyncSession) -> Scope:
+    """`ScopeCounts.default` without the counting."""
+    return "watched" if await session.scalar(select(exists().where(Tag.watched))) else "all"
 
 
 async def chosen_tags(
@@ -70,7 +98,8 @@ def _listed(session: AsyncSession, wanted: ImageFilter, now: datetime) -> Select
     else:
         query = query.join(Series, (Series.tag_id == Tag.id) & (Series.platform == wanted.platform))
     query = query.outerjoin(Build, Build.id == Series.latest_build_id)
-    query = query.outerjoin(Manifest, Manifest.id == Build.manifest_id).where(Tag.watched)
+    query = query.outerjoin(Manifest, Manifest.id == Build.manifest_id)
+    query = query.where(Tag.watched if wanted.scope == "watched" else or_(Tag.watched, Build.id.is_not(None)))
     if search := _plain_spelling(wanted.search):
         query = query.where((image_text() + ":" + Tag.name).icontains(search, autoescape=True))
     return query
@@ -112,9 +141,21 @@ def _sort_key(session: AsyncSession, wanted: ImageFilter, now: datetime) -> Colu
             end = _EPOCH if wanted.descending else datetime(9999, 1, 1, tzinfo=UTC)
             return func.coalesce(build_at(), literal(end, Build.first_seen_at.type), type_=Build.first_seen_at.type)
         case "change_30d":
-            return func.coalesce(current_bytes() - measured_at(Series.id, now - MONTH), last)
+            return func.coalesce(_change_since(now - MONTH, wanted.scope), last)
         case "change_1y":
-            return func.coalesce(current_bytes() - measured_at(Series.id, now - YEAR), last)
+            return func.coalesce(_change_since(now - YEAR, wanted.scope), last)
+
+
+def _change_since(moment: datetime, scope: Scope) -> ColumnElement[int | None]:
+    """How much the series has grown since; NULL where the value then is not known, or nothing later."""
+    change = current_bytes() - measured_at(Series.id, moment)
+    return change if scope == "watched" else case((is_known_since(moment), change))
+
+
+def is_known_since(moment: datetime) -> ColumnElement[bool]:
+    """Whether anything is known of the joined tag and build after a moment: a history that ended before says nothing
+    of what came then."""
+    return or_(Tag.watched, Tag.checked_at >= moment, build_at() >= moment)
 
 
 def _after_values(after: Key, sort: ImageSort) -> tuple[Any, Any]:

@@ -145,6 +145,12 @@ def session_of(request: Request) -> str | None:
     return gate_of(request).session(request.cookies.get(SESSION_COOKIE))
 
 
+def form_token_of(request: Request) -> str | None:
+    """What a form on this page must send along, None for everybody but the admin."""
+    session = session_of(request)
+    return None if session is None else gate_of(request).form_token(session)
+
+
 async def _require_bearer(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> None:

@@ -49,7 +49,7 @@ def digest_of(text: str) -> str:
 
 
 async def add_tag(session: AsyncSession, image: str, at: datetime, **columns: object) -> Tag:
-    """A watched tag ("debian:bookworm"), first seen at this time, and its watch."""
+    """A tag ("debian:bookworm"), first seen at this time, and its watch unless `watched` is False."""
     found = reference.Reference.parse(image)
     where = {"host": found.repository.registry, "path": found.repository.path}
     repository = await session.scalar(select(Repository).filter_by(**where))
@@ -60,7 +60,8 @@ async def add_tag(session: AsyncSession, image: str, at: datetime, **columns: ob
     values = {"status": TagStatus.OK, "checked_at": at, "changed_at": at, "next_check_at": at + DAY} | columns
     tag = Tag(repository_id=repository.id, name=found.tag, first_seen_at=at, digest=digest_of(image), **values)
     session.add(tag)
-    session.add(Watch(repository_id=repository.id, tag_pattern=found.tag, origin="default", created_at=at))
+    if columns.get("watched", True):
+        session.add(Watch(repository_id=repository.id, tag_pattern=found.tag, origin="default", created_at=at))
     await session.flush()
     return tag
 

@@ -17,6 +17,7 @@ IMAGES: dict[str, Any] = {
     "items": [
         {
             **_NAMES,
+            "watched": True,
             "platform": "linux/amd64",
             "compressed_bytes": 29_639_818,
             "pending": False,

@@ -1,10 +1,11 @@
-"""What is watched: a row per tag, and the tags of a repository."""
+"""What is watched or has a history: a row per tag, and the tags of a repository."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.history.latest import ImageFilter, ImageSort, image_rows
+from app.history.latest import ImageFilter, ImageSort, Scope, image_rows
+from app.history.listing import default_scope
 from app.history.tags import tags_page
 from app.web.api import examples
 from app.web.api.answering import link, next_page, reads, send
@@ -17,6 +18,7 @@ router = APIRouter(tags=["Images"])
 
 
 async def _filter(
+    session: ReadSession,
     search: Annotated[
         str, Query(max_length=400, description="A piece of `image:tag`, in any case.", examples=["bookworm"])
     ] = "",
@@ -25,14 +27,22 @@ async def _filter(
     ] = None,
     sort: Annotated[ImageSort, Query(description="Tags without such a value come last.")] = "image",
     order: Annotated[Literal["asc", "desc"], Query()] = "asc",
+    scope: Annotated[
+        Scope | None,
+        Query(
+            description="`all`: also tags that nobody watches, but that have a history. Default: `watched`, or `all` "
+            "where nothing is watched."
+        ),
+    ] = None,
 ) -> ImageFilter:
-    return ImageFilter(parse_platform(platform) if platform else None, search, sort, order == "desc")
+    wanted = parse_platform(platform) if platform else None
+    return ImageFilter(wanted, search, sort, order == "desc", scope or await default_scope(session))
 
 
 @router.get(
     "/images",
     operation_id="listImages",
-    summary="List watched images",
+    summary="List images",
     responses=reads(ImageList, examples.IMAGES, "cursor-invalid"),
 )
 async def list_images(
@@ -43,7 +53,7 @@ async def list_images(
     limit: Limit = 100,
     cursor: CursorText = None,
 ) -> Response:
-    """One row per watched tag on one platform: what it weighs now, and how that changed."""
+    """One row per tag on one platform: what it weighs now, and how that changed."""
     listing = f"images:{wanted.sort}:{wanted.descending}"
     page = await image_rows(session, wanted, now=now, limit=limit, after=decode_cursor(listing, cursor))
     following = next_page(request, listing, page.after)

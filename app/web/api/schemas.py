@@ -28,10 +28,11 @@ class ChangeOut(Schema):
 
 
 class ImageOut(Schema):
-    """A watched tag on one platform."""
+    """A tag on one platform."""
 
     image: ImageName
     tag: TagName
+    watched: bool = Field(description="false: its history is kept, nothing is added by polling.")
     platform: PlatformName | None = Field(description="null until the first look.")
     compressed_bytes: Bytes | None = Field(description="The last measured value.")
     pending: bool = Field(description="A newer build is known whose bytes are not.")
@@ -39,7 +40,7 @@ class ImageOut(Schema):
     error_message: str | None = Field(description="Why it is failing.")
     changed_at: datetime | None = Field(description="When this platform last changed.")
     checked_at: datetime | None = Field(description="The last look that got an answer.")
-    change_30d: ChangeOut | None = Field(description="null where the value then is not known.")
+    change_30d: ChangeOut | None = Field(description="null where the value then is not known, or nothing since.")
     change_1y: ChangeOut | None
     platforms: int = Field(description="How many platforms the tag offers.", examples=[8])
 
@@ -55,7 +56,7 @@ class Listing(Schema):
 
 
 class ImageList(Listing):
-    """Watched tags."""
+    """Tags that fit the filter."""
 
     items: list[ImageOut]
     total: int = Field(description="How many rows fit the filter, on all pages.", examples=[200])

@@ -20,9 +20,9 @@ from app.watchlist import (
 )
 from app.web.dependencies import Now, ReadSession, WriteSession
 from app.web.login import AdminForm, gate_of, session_of
-from app.web.pages.login import NOT_KEPT
+from app.web.pages.login import NOT_KEPT, own_path
 from app.web.pages.words import duration_text
-from app.web.templates import render
+from app.web.templates import render, url
 
 router = APIRouter()
 _DONE = {
@@ -63,16 +63,28 @@ async def _typed(
 
 
 @router.get("/admin")
-async def admin(request: Request, session: ReadSession, done: Annotated[str, Query(max_length=20)] = "") -> Response:
-    """The watches and the form for a new one; without a session, the login."""
+async def admin(
+    request: Request,
+    session: ReadSession,
+    done: Annotated[str, Query(max_length=20)] = "",
+    image: Annotated[str, Query(max_length=400)] = "",
+) -> Response:
+    """The watches and the form for a new one, of `image` if that is given; without a session, the login."""
     if session_of(request) is None:
-        return RedirectResponse("/login?next=/admin", 303, headers=NOT_KEPT)
-    return await _page(request, session, Said(_DONE.get(done, "")))
+        own = url("/admin", image=image) if image else "/admin"
+        return RedirectResponse(url("/login", next=own) if image else "/login?next=/admin", 303, headers=NOT_KEPT)
+    return await _page(request, session, Said(_DONE.get(done, ""), typed=Typed(image)))
 
 
 @router.post("/admin/add", dependencies=[AdminForm])
-async def add(request: Request, session: WriteSession, now: Now, typed: Annotated[Typed, Depends(_typed)]) -> Response:
-    """A new watch, or the form again with what was typed and what is wrong with it."""
+async def add(
+    request: Request,
+    session: WriteSession,
+    now: Now,
+    typed: Annotated[Typed, Depends(_typed)],
+    back: Annotated[str, Form(max_length=1000)] = "",
+) -> Response:
+    """A new watch, or the form again with what was typed and what is wrong with it. `back` is where it was asked for."""
     try:
         spec = WatchSpec.parse(typed.image, typed.platforms.replace(",", " ").split(), typed.interval)
         await add_watch(session, spec, origin="page", now=now)
@@ -80,7 +92,7 @@ async def add(request: Request, session: WriteSession, now: Now, typed: Annotate
         return await _page(request, session, Said(wrong={error.field: str(error)}, typed=typed))
     except WatchExists as error:
         return await _page(request, session, Said(wrong={"image": f"{error}."}, typed=typed))
-    return _back("add")
+    return RedirectResponse(own_path(back, "/admin?done=add"), 303)
 
 
 @router.post("/admin/{action}", dependencies=[AdminForm])

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
 from app.history.builds import BuildFilter, builds_page
-from app.history.names import watched_tag_names
+from app.history.names import tag_names
 from app.history.series import Point, TagHistory, series_of
 from app.web.charts.payload import payload
 from app.web.charts.standalone import Theme, standalone
@@ -80,7 +80,7 @@ async def image(request: Request, session: ReadSession, now: Now, query: Wanted)
         "table": table_of(chart),
         "builds": builds,
         "next_cursor": encode_cursor(_LISTING, builds.after) if builds.after else None,
-        "siblings": [name for name in await watched_tag_names(session, repository) if name != tag],
+        "siblings": [one for one in await tag_names(session, repository) if one.name != tag],
     }
     return render(request, "image.html", context | _state(history, now) | _wording(query, history))
 

@@ -1,4 +1,4 @@
-"""`/`: the table of watched images."""
+"""`/`: the table of images."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -8,13 +8,16 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from app.history import health
-from app.history.latest import ImageFilter, ImageRow, ImageSort, image_rows
+from app.history.latest import ImageFilter, ImageRow, ImageSort, Scope, image_rows
+from app.history.listing import scope_counts
 from app.history.names import platform_names
 from app.web.charts.geometry import Step
 from app.web.charts.svg import sparkline
 from app.web.charts.units import Unit
 from app.web.cursor import decode_cursor, encode_cursor
 from app.web.dependencies import Now, ReadSession
+from app.web.login import form_token_of
+from app.web.pages.login import NOT_KEPT
 from app.web.templates import render
 
 router = APIRouter()
@@ -30,12 +33,13 @@ _SORTS: tuple[tuple[ImageSort, str], ...] = (
 
 
 class ImagesQuery(BaseModel):
-    """The query of the table; `after` is where the page before ended."""
+    """The query of the table; `after` is where the page before ended, `scope` None leaves the choice to us."""
 
     search: str = Field("", max_length=400)
     platform: str = Field("", max_length=120)
     sort: ImageSort = "image"
     order: Literal["asc", "desc"] = "asc"
+    scope: Scope | None = None
     unit: Unit = Unit.MB
     after: str | None = None
 
@@ -44,8 +48,10 @@ class ImagesQuery(BaseModel):
 async def images(
     request: Request, session: ReadSession, now: Now, query: Annotated[ImagesQuery, Query()]
 ) -> HTMLResponse:
-    """Every watched tag: size, trend, changes."""
-    wanted = ImageFilter(query.platform or None, query.search, query.sort, query.order == "desc")
+    """Every watched tag, or every known one: size, trend, changes."""
+    scopes = await scope_counts(session)
+    scope = query.scope or scopes.default
+    wanted = ImageFilter(query.platform or None, query.search, query.sort, query.order == "desc", scope)
     listing = f"images:{query.sort}:{query.order}"
     page = await image_rows(session, wanted, now=now, limit=_PAGE, after=decode_cursor(listing, query.after))
     state = await health.status(session, now)
@@ -57,12 +63,17 @@ async def images(
         "rows": [(row, _spark(row, now)) for row in page.items],
         "next_cursor": encode_cursor(listing, page.after) if page.after else None,
         "after": query.after,
-        "platforms": await platform_names(session),
+        "platforms": await platform_names(session, scope),
+        "scopes": scopes,
+        "scope_chosen": query.scope,
         "counts": state.counts,
+        "csrf": form_token_of(request),
         "unreachable": [host for host in state.hosts if host.tags and host.state == "failing"],
         "worker_alive": any(worker.alive for worker in state.workers),
     }
-    return render(request, "images.html", context)
+    answer = render(request, "images.html", context)
+    answer.headers.update(NOT_KEPT if context["csrf"] else {})
+    return answer
 
 
 def _spark(row: ImageRow, now: datetime) -> str:

@@ -13,7 +13,7 @@ router = APIRouter()
 NOT_KEPT = {"Cache-Control": "no-store"}
 _HOME = "/admin"
 
-Next = Annotated[str, Query(max_length=200)]
+Next = Annotated[str, Query(max_length=1000)]
 
 
 @router.get("/login")
@@ -26,10 +26,10 @@ async def login_form(request: Request, next: Next = _HOME) -> HTMLResponse:  # n
 async def login(
     request: Request,
     token: Annotated[str, Form(max_length=1000)] = "",
-    next: Annotated[str, Form(max_length=200)] = _HOME,  # noqa: A002 - its name in the form
+    next: Annotated[str, Form(max_length=1000)] = _HOME,  # noqa: A002 - its name in the form
 ) -> Response:
     """A session and on to `next`, or the form again, saying what was wrong."""
-    answer = RedirectResponse(_own_path(next), 303)
+    answer = RedirectResponse(own_path(next), 303)
     try:
         open_session(request, answer, token)
     except Problem as problem:
@@ -48,13 +48,13 @@ async def logout(request: Request) -> Response:
 def _form(request: Request, target: str, problem: Problem | None = None) -> HTMLResponse:
     wrong = f"{problem.detail} {problem.hint or ''}".strip() if problem else ""
     page = render(
-        request, "login.html", {"next": _own_path(target), "wrong": wrong}, status=problem.status if problem else 200
+        request, "login.html", {"next": own_path(target), "wrong": wrong}, status=problem.status if problem else 200
     )
     page.headers.update(NOT_KEPT | dict(problem.headers if problem else {}))
     return page
 
 
-def _own_path(target: str) -> str:
+def own_path(target: str, otherwise: str = _HOME) -> str:
     """The target if it is a path of ours: "//evil.example" and "/\\evil.example" lead elsewhere."""
     own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if own else _HOME
+    return target if own else otherwise
