@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.history.observations import Target
 from app.history.waiting import not_ahead
-from app.models import Host, PendingDetail, Repository, Tag
+from app.models import Backfill, Host, PendingDetail, Repository, Tag
 from app.polling.round import LEASE, Held
 from app.registry import reference
 
@@ -78,7 +78,7 @@ async def _by_repository(session: AsyncSession, tags: Sequence[Tag]) -> list[Cla
 
 async def renew(session: AsyncSession, owner: str, now: datetime, held: Held) -> None:
     """Hold on to what this owner is looking at; rows that are being written just now are given back anyway."""
-    for table, ids in ((Tag, held.tags), (PendingDetail, held.details)):
+    for table, ids in ((Tag, held.tags), (PendingDetail, held.details), (Backfill, held.backfills)):
         ours = select(table.id).where(table.id.in_(ids), table.lease_owner == owner).with_for_update(skip_locked=True)
         await session.execute(
             update(table)
@@ -90,7 +90,7 @@ async def renew(session: AsyncSession, owner: str, now: datetime, held: Held) ->
 
 async def release(session: AsyncSession, owner: str) -> None:
     """Give back everything that this owner holds; it is due as before."""
-    for table in (Tag, PendingDetail):
+    for table in (Tag, PendingDetail, Backfill):
         await session.execute(
             update(table)
             .where(table.lease_owner == owner)

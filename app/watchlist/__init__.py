@@ -1,5 +1,6 @@
 """Watches -> tags: what the operator wants tracked, and the tags that follow from it."""
 
+from app.watchlist.backfills import request_backfills
 from app.watchlist.defaults import add_default_watches, default_watches
 from app.watchlist.spec import UnknownWatch, WatchExists, WatchInvalid, WatchSpec, parse_interval
 from app.watchlist.watches import (
@@ -32,5 +33,6 @@ __all__ = [
     "pause_watches",
     "remove_watch",
     "remove_watches",
+    "request_backfills",
     "set_paused",
 ]

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import insert_or_pass
 from app.models import PendingDetail, Series, Tag, TagEvent, Watch, WatchTag, covers
+from app.watchlist.backfills import AUTOMATIC, request_backfills
 
 _CHUNK = 500  # bound parameters of one statement stay far below every limit
 _DIGITS = re.compile(r"(\d+)")
@@ -42,6 +43,7 @@ async def cover(session: AsyncSession, watch: Watch, names: Sequence[str], now: 
     session.add_all(WatchTag(watch_id=watch.id, tag_id=tag.id) for tag in added)
     await session.flush()
     await inherit(session, added, now)
+    await request_backfills(session, [tag.id for tag in added], AUTOMATIC, now)
     return len(added)
 
 
@@ -110,6 +112,7 @@ async def _inherit_one(session: AsyncSession, tag: Tag, watches: list[Watch], no
         await _mark_series(session, tag)
         if more:
             await _look_again(session, tag, now)
+            await request_backfills(session, [tag.id], AUTOMATIC, now, again=True)
 
 
 def _inherit_interval(tag: Tag, watches: list[Watch], now: datetime) -> None:
