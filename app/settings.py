@@ -79,6 +79,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/?#@\s]+/?$",
         description="Where that API is; default: `https://hub.docker.com`, or nowhere if docker.io has an `endpoint`.",
     )
+    siblings: Path | None = Field(
+        None, description="A TOML file of further patterns of sibling tags, asked before those that Tarewatch knows."
+    )
     max_tags_per_watch: int = Field(
         500, ge=1, le=10_000, description="How many tags one pattern may expand to; a warning is shown beyond it."
     )
