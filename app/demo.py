@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from app.history.schedule import Schedule
 from app.imitation.demo import DemoWorld, build_demo_world
+from app.imitation.hub import HUB_API
 from app.imitation.serve import ServedProcess, start_process
 from app.models import Tag
 from app.polling.expand import expand_due
@@ -42,7 +43,12 @@ class Demo:
     @property
     def registries(self) -> dict[str, RegistryAccess]:
         """How to reach the imitations in place of the real registries."""
-        return {host: RegistryAccess(endpoint=url) for host, url in self.served.urls.items()}
+        return {host: RegistryAccess(endpoint=self.served.urls[host]) for host in self.world.worlds}
+
+    @property
+    def hub_api_url(self) -> str:
+        """Where the imitation of Docker Hub's web API is."""
+        return self.served.urls[HUB_API]
 
     @property
     def steps(self) -> list[datetime]:
@@ -68,7 +74,7 @@ async def live_through(demo: Demo, polling: Polling, progress: Callable[[int, in
         await asyncio.to_thread(demo.served.set_clock, moment)
         await expand_due(polling)
         await _make_all_due(polling)
-        await asyncio.gather(*(poll_host(polling, host) for host in demo.served.urls))
+        await asyncio.gather(*(poll_host(polling, host) for host in demo.registries))
         progress(done, len(demo.steps))
 
 

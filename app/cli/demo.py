@@ -27,6 +27,7 @@ def demo(
         settings = _settings(Path(folder), port)
         configure_logging(settings)
         with listening(settings) as listener, serving_demo(seed) as made_up:
+            settings = settings.model_copy(update={"hub_api_url": made_up.hub_api_url})
             database = ready_database(settings)
             run(_demo(settings, database, made_up))
             database = ready_database(settings)

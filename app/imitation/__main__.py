@@ -1,6 +1,7 @@
 """`python -m app.imitation`: the demo's registries on loopback ports, until standard input ends.
 
-Prints one line of JSON, `{"docker.io": "http://127.0.0.1:PORT", ...}`. `PUT /_imitation/clock` on any port moves time.
+Prints one line of JSON, `{"docker.io": "http://127.0.0.1:PORT", ...}`, with Docker Hub's web API as "hub.docker.com".
+`PUT /_imitation/clock` on any port moves time.
 """
 
 import argparse
@@ -9,7 +10,9 @@ from datetime import UTC, datetime
 import uvloop
 
 from app.imitation.demo import build_demo_world
+from app.imitation.hub import HUB_API
 from app.imitation.serve import SettableClock, serve_until_stdin_ends, with_clock_control
+from app.imitation.wire import App
 
 
 def main() -> None:
@@ -19,10 +22,8 @@ def main() -> None:
     arguments = parser.parse_args()
     demo = build_demo_world(arguments.now, arguments.seed)
     clock = SettableClock(demo.change_times()[0])
-    registries = demo.registries(clock)
-    uvloop.run(
-        serve_until_stdin_ends({host: with_clock_control(registry, clock) for host, registry in registries.items()})
-    )
+    apps: dict[str, App] = {**demo.registries(clock), HUB_API: demo.hub(clock)}
+    uvloop.run(serve_until_stdin_ends({host: with_clock_control(app, clock) for host, app in apps.items()}))
 
 
 if __name__ == "__main__":

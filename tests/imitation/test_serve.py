@@ -90,7 +90,7 @@ async def test_clock_control(world: World, clock: SettableClock) -> None:
 def test_process_serves_each_registry_on_its_port_and_ends() -> None:
     """The demo's registries: one port each, one clock for all, gone when the block ends."""
     with start_process(["--now", NOW.isoformat()]) as process:
-        assert set(process.urls) == {"docker.io", "ghcr.io", "quay.io"}
+        assert set(process.urls) == {"docker.io", "hub.docker.com", "ghcr.io", "quay.io"}
         process.set_clock(NOW)
         for url in process.urls.values():
             assert httpx.get(f"{url}/_imitation/clock", trust_env=False).text == NOW.isoformat()

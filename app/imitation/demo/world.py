@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from app.imitation.demo.lives import Life
 from app.imitation.demo.stories import ALIASES, GITHUB, HUB, QUAY, START, STORIES, WATCHES
 from app.imitation.gate import Clock
+from app.imitation.hub import ImitationHub
+from app.imitation.hub_entries import HubOptions
 from app.imitation.options import GHCR, Options
 from app.imitation.options import HUB as HUB_OPTIONS
 from app.imitation.options import QUAY as QUAY_OPTIONS
@@ -48,6 +50,10 @@ class DemoWorld:
         for registry in found.values():
             registry.gate.clock = _real_time
         return found
+
+    def hub(self, clock: Clock) -> ImitationHub:
+        """The web API of the demo's Docker Hub, without a limit: two years are polled in seconds."""
+        return ImitationHub(self.worlds[HUB], clock, HubOptions(per_minute=None))
 
     def change_times(self) -> list[datetime]:
         """The sorted times at which anything changes; polling just after each misses nothing."""
