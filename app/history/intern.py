@@ -15,7 +15,7 @@ from app.history.observations import LayerFound, Measured
 from app.models import BuildStep, Layer, Manifest, ManifestLayer
 
 log = logging.getLogger(__name__)
-CHUNK = 500  # bound parameters of one statement stay far below every limit
+CHUNK = 2_000  # bound parameters of one statement stay far below every limit
 
 
 async def intern(

@@ -15,14 +15,13 @@ from operator import attrgetter
 
 @dataclass(slots=True)
 class Run:
-    """A build that is known, `id` None where it is new. `observed`: by our own polling."""
+    """A build that is known, `id` None where it is new."""
 
     id: int | None
     manifest_id: int
     first_seen_at: datetime
     pushed_at: datetime | None = None
     known_since: datetime | None = None
-    observed: bool = False
     changed: bool = False  # an older run that now has a `pushed_at` or `known_since`
     fact: int | None = None  # the number of the fact that a new run comes from
 
@@ -118,10 +117,9 @@ class Timeline:
 def observed_from(runs: Sequence[Run], first_answer: datetime | None) -> datetime | None:
     """From when on our own observations hold: the start of the run that was in force at our first look.
 
-    `first_answer`: when polling first got an answer about the tag, None if never. None: nothing was observed.
+    `first_answer`: when polling first got an answer about the tag, None if never.
     """
-    own = min((run.first_seen_at for run in runs if run.observed), default=None)
     if first_answer is None:
-        return own
+        return None
     in_force = [run.first_seen_at for run in runs if run.first_seen_at <= first_answer]
-    return min(moment for moment in (in_force[-1] if in_force else first_answer, own) if moment is not None)
+    return in_force[-1] if in_force else first_answer

@@ -1,21 +1,20 @@
 """Write down builds that happened before anybody here looked: one fact at a time, never over what was observed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from app.db import insert_or_pass
 from app.history.claims import Held, PastManifest, claim
 from app.history.intern import CHUNK
 from app.history.merge import Fact, Run, Timeline, observed_from
-from app.models import Build, Origin, Series, Tag, TagEvent, TagEventKind, TagStatus, bump_revision, covers
-from app.models import Repository as RepositoryRow
+from app.history.places import SeriesKey, TagKey, TagRow, ensure_series, ensure_tags
+from app.models import Build, Origin, Series, TagEvent, TagEventKind, bump_revision
 from app.registry.reference import Repository
 
 __all__ = ["Added", "PastBuild", "PastManifest", "add_past"]
@@ -52,9 +51,7 @@ class Added:
     refused: list[tuple[PastBuild, str]] = field(default_factory=list)
 
 
-_TagKey = tuple[Repository, str]
-_TagRow = tuple[int, bool, list[str] | None]  # its id, whether it is watched, wanted platforms
-_SeriesKey = tuple[int, str]  # tag id, platform
+_TURN = 7_461_726_577  # any number that nothing else in this database locks
 
 
 async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datetime) -> Added:
@@ -64,12 +61,15 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     what is recorded of its digest.
     """
     added = Added()
-    told = await claim(session, [one.manifest for one in facts])
-    sound = [one for one in facts if _is_sound(one, told[one.manifest.digest], added)]
-    tags = await _tags(session, sound, now)
-    series = await _series(session, sound, tags)
-    timelines = await _timelines(session, series)
-    for series_id, mine in _facts(sound, told, tags, series).items():
+    await _take_turns(session)
+    consistent = [one for one in facts if _is_consistent(one, added)]
+    told = await claim(session, [one.manifest for one in consistent])
+    sound = [one for one in consistent if _agrees(one, told[one.manifest.digest], added)]
+    tags = await ensure_tags(session, {(one.repository, one.tag) for one in sound}, now)
+    series = await ensure_series(session, sound, tags)
+    numbered = _facts(sound, told, tags, series)
+    timelines = await _timelines(session, series, numbered)
+    for series_id, mine in numbered.items():
         for _, fate in timelines[series_id].add(mine):
             setattr(added, fate, getattr(added, fate) + 1)
     changed = await _store(session, timelines, sound)
@@ -78,123 +78,72 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     return added
 
 
-def _is_sound(fact: PastBuild, held: Held, added: Added) -> bool:
-    """Whether the bytes agree with themselves and with what is recorded of that digest."""
-    manifest = fact.manifest
-    amount, layers = manifest.compressed_bytes, manifest.layers
-    if layers and amount is not None and amount != sum(layer.compressed_bytes for layer in layers):
+async def _take_turns(session: AsyncSession) -> None:
+    """One writer of the past at a time, until its transaction ends; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(_TURN)))
+
+
+def _is_consistent(fact: PastBuild, added: Added) -> bool:
+    amount, layers = fact.manifest.compressed_bytes, fact.manifest.layers
+    if layers and amount != sum(layer.compressed_bytes for layer in layers):
         added.refused.append((fact, "its bytes are not the sum of its layers"))
         return False
-    if amount is not None and held.compressed_bytes is not None and amount != held.compressed_bytes:
-        reason = f"{manifest.digest} is recorded with {held.compressed_bytes} bytes, not {amount}"
+    return True
+
+
+def _agrees(fact: PastBuild, held: Held, added: Added) -> bool:
+    """Whether the bytes are those that are recorded of the digest."""
+    amount, recorded = fact.manifest.compressed_bytes, held.compressed_bytes
+    if amount is not None and recorded is not None and amount != recorded:
+        reason = f"{fact.manifest.digest} is recorded with {recorded} bytes, not {amount}"
         added.refused.append((fact, reason))
         return False
     return True
 
 
-async def _tags(session: AsyncSession, facts: Sequence[PastBuild], now: datetime) -> dict[_TagKey, _TagRow]:
-    """Id, whether it is watched, and wanted platforms of every tag, locked against polling until we are done."""
-    wanted: defaultdict[Repository, set[str]] = defaultdict(set)
-    for one in facts:
-        wanted[one.repository].add(one.tag)
-    found: dict[_TagKey, _TagRow] = {}
-    for repository in sorted(wanted, key=str):
-        repository_id = await _repository_id(session, repository)
-        for name, row in (await _tags_of(session, repository_id, sorted(wanted[repository]), now)).items():
-            found[repository, name] = row
-    return found
-
-
-async def _repository_id(session: AsyncSession, repository: Repository) -> int:
-    here = (RepositoryRow.host == repository.registry) & (RepositoryRow.path == repository.path)
-    found = await session.scalar(select(RepositoryRow.id).where(here))
-    if found is None:
-        row = {"host": repository.registry, "path": repository.path}
-        await session.execute(insert_or_pass(session, RepositoryRow).values(row))
-        found = (await session.scalars(select(RepositoryRow.id).where(here))).one()
-    return found
-
-
-async def _tags_of(
-    session: AsyncSession, repository_id: int, names: Sequence[str], now: datetime
-) -> dict[str, _TagRow]:
-    found: dict[str, _TagRow] = {}
-    for start in range(0, len(names), CHUNK):
-        chunk = names[start : start + CHUNK]
-        query = select(Tag.name, Tag.id, Tag.watched, Tag.platforms).where(
-            Tag.repository_id == repository_id, Tag.name.in_(chunk)
-        )
-        known = set(await session.scalars(query.with_only_columns(Tag.name)))
-        missing = [_new_tag(repository_id, name, now) for name in chunk if name not in known]
-        if missing:
-            await session.execute(insert_or_pass(session, Tag), missing)
-        rows = await session.execute(query.order_by(Tag.id).with_for_update())
-        found.update((name, (tag_id, watched, platforms)) for name, tag_id, watched, platforms in rows)
-    return found
-
-
-def _new_tag(repository_id: int, name: str, now: datetime) -> dict[str, Any]:
-    """A tag that nobody watches: it has a past, and is not looked at."""
-    return {
-        "repository_id": repository_id,
-        "name": name,
-        "first_seen_at": now,
-        "next_check_at": now,
-        "watched": False,
-        "status": TagStatus.NEW,
-    }
-
-
-async def _series(
-    session: AsyncSession,
-    facts: Sequence[PastBuild],
-    tags: Mapping[_TagKey, _TagRow],
-) -> dict[_SeriesKey, int]:
-    """The id of every series, made where it is new."""
-    first: dict[_SeriesKey, dict[str, Any]] = {}
-    for one in facts:
-        tag_id, watched, platforms = tags[one.repository, one.tag]
-        wanted = not watched or covers(platforms, one.platform)
-        row = {"tag_id": tag_id, "platform": one.platform, "first_seen_at": one.at, "watched": wanted}
-        known = first.setdefault((tag_id, one.platform), row)
-        known["first_seen_at"] = min(known["first_seen_at"], one.at)
-    found = await _series_of(session, {tag_id for tag_id, _ in first})
-    missing = [row for key, row in first.items() if key not in found]
-    if missing:
-        await session.execute(insert(Series), missing)
-        found |= await _series_of(session, {row["tag_id"] for row in missing})
-    return {key: found[key] for key in first}
-
-
-async def _series_of(session: AsyncSession, tag_ids: Iterable[int]) -> dict[_SeriesKey, int]:
-    wanted, found = sorted(tag_ids), dict[_SeriesKey, int]()
-    for start in range(0, len(wanted), CHUNK):
-        query = select(Series.tag_id, Series.platform, Series.id)
-        rows = await session.execute(query.where(Series.tag_id.in_(wanted[start : start + CHUNK])))
-        found.update(((tag_id, platform), series_id) for tag_id, platform, series_id in rows)
-    return found
-
-
-async def _timelines(session: AsyncSession, series: Mapping[_SeriesKey, int]) -> dict[int, Timeline]:
-    """What is known of each series, by its id."""
-    runs = await _runs(session, sorted(series.values()))
+async def _timelines(
+    session: AsyncSession, series: Mapping[SeriesKey, int], facts: Mapping[int, Sequence[Fact]]
+) -> dict[int, Timeline]:
+    """What is known of each series, by its id; no more than its latest run, where all facts come after that."""
     answered = await _first_answers(session, sorted({tag_id for tag_id, _ in series}))
-    return {
-        series_id: Timeline(runs[series_id], observed_from(runs[series_id], answered.get(tag_id)))
-        for (tag_id, _), series_id in series.items()
-    }
+    answered_series = {series_id: answered.get(tag_id) for (tag_id, _), series_id in series.items()}
+    runs = await _latest_runs(session, sorted(facts))
+    whole = [key for key, mine in facts.items() if answered_series[key] or not _follow(runs[key], mine)]
+    runs |= await _runs(session, sorted(whole))
+    return {key: Timeline(runs[key], observed_from(runs[key], answered_series[key])) for key in facts}
 
 
-async def _runs(session: AsyncSession, series_ids: Sequence[int]) -> defaultdict[int, list[Run]]:
-    times = (Build.first_seen_at, Build.pushed_at, Build.known_since)
-    query = select(Build.series_id, Build.id, Build.manifest_id, *times, Build.origin)
-    query = query.order_by(Build.series_id, Build.first_seen_at, Build.id)
-    runs: defaultdict[int, list[Run]] = defaultdict(list)
+def _follow(latest: Sequence[Run], facts: Sequence[Fact]) -> bool:
+    """Whether the facts can be put in place without a look at older runs."""
+    if not latest:
+        return True
+    return not any(fact.push or fact.at <= latest[0].first_seen_at for fact in facts)
+
+
+_RunQuery = Select[int, int, int, datetime, datetime | None, datetime | None]
+_RUNS: _RunQuery = select(
+    Build.series_id, Build.id, Build.manifest_id, Build.first_seen_at, Build.pushed_at, Build.known_since
+)
+
+
+async def _latest_runs(session: AsyncSession, series_ids: Sequence[int]) -> dict[int, list[Run]]:
+    return await _read_runs(session, _RUNS.join(Series, Series.latest_build_id == Build.id), Series.id, series_ids)
+
+
+async def _runs(session: AsyncSession, series_ids: Sequence[int]) -> dict[int, list[Run]]:
+    query = _RUNS.order_by(Build.series_id, Build.first_seen_at, Build.id)
+    return await _read_runs(session, query, Build.series_id, series_ids)
+
+
+async def _read_runs(
+    session: AsyncSession, query: _RunQuery, key: InstrumentedAttribute[int], series_ids: Sequence[int]
+) -> dict[int, list[Run]]:
+    runs: dict[int, list[Run]] = {series_id: [] for series_id in series_ids}
     for start in range(0, len(series_ids), CHUNK):
-        for row in await session.execute(query.where(Build.series_id.in_(series_ids[start : start + CHUNK]))):
-            series_id, build_id, manifest_id, seen_at, pushed_at, known_since, origin = row
-            run = Run(build_id, manifest_id, seen_at, pushed_at, known_since, observed=origin == Origin.POLL)
-            runs[series_id].append(run)
+        rows = await session.execute(query.where(key.in_(series_ids[start : start + CHUNK])))
+        for series_id, build_id, manifest_id, first_seen_at, pushed_at, known_since in rows:
+            runs[series_id].append(Run(build_id, manifest_id, first_seen_at, pushed_at, known_since))
     return runs
 
 
@@ -212,8 +161,8 @@ async def _first_answers(session: AsyncSession, tag_ids: Sequence[int]) -> dict[
 def _facts(
     facts: Sequence[PastBuild],
     told: Mapping[str, Held],
-    tags: Mapping[_TagKey, _TagRow],
-    series: Mapping[_SeriesKey, int],
+    tags: Mapping[TagKey, TagRow],
+    series: Mapping[SeriesKey, int],
 ) -> dict[int, list[Fact]]:
     """The facts of each series, by its id; numbered, so that a new run finds its fact again."""
     found: defaultdict[int, list[Fact]] = defaultdict(list)

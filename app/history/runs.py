@@ -106,13 +106,17 @@ def _offered_again(session: AsyncSession, sight: Sight, row: Series) -> None:
 
 
 def _dropped(session: AsyncSession, sight: Sight, missing: Sequence[Series]) -> list[Change]:
-    """Mark the platforms that the document no longer holds; one that nobody wants any more is left as it was."""
+    """Mark the platforms that the document no longer holds; one that nobody wants any more is left as it was.
+
+    At first sight it is no event: the tag dropped a platform of its past before we looked.
+    """
     changes = []
     for row in missing:
         if row.dropped_at is None and sight.target.wants(row.platform):
             row.dropped_at = sight.event.at
-            _add_event(session, sight, TagEventKind.PLATFORM_DROPPED, row.platform)
-            changes.append(Change(sight.tag.name, row.platform, TagEventKind.PLATFORM_DROPPED))
+            if sight.event.kind != TagEventKind.SEEN:
+                _add_event(session, sight, TagEventKind.PLATFORM_DROPPED, row.platform)
+                changes.append(Change(sight.tag.name, row.platform, TagEventKind.PLATFORM_DROPPED))
     return changes
 
 
