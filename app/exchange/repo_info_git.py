@@ -10,12 +10,13 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, NoReturn
 
+from app.exchange.refusals import FileRefused
 from app.exchange.repo_info_page import LONGEST_PAGE
 
 _PAGES = ":(glob)repos/*/remote/*.md"
@@ -43,10 +44,6 @@ _BLOCK = 1024 * 1024
 _PLAIN_FILE = "100"  # a regular file's mode begins so; symbolic links and submodules are no pages
 
 
-class HistoryUnusable(Exception):
-    """The clone or folder cannot be read; str() says why and what to do, in one line."""
-
-
 @dataclass(frozen=True, slots=True)
 class PageVersion:
     """A page as one commit left it. `blob` is "" where it is no plain file there."""
@@ -65,7 +62,6 @@ class Clone:
     is_shallow: bool
     count: int
     _listing: IO[bytes]
-    _git: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def versions(self) -> Iterator[PageVersion]:
         """Every version of every page, oldest first."""
@@ -80,7 +76,7 @@ class Clone:
             env=_environment(self.folder), process_group=0,  # Ctrl+C is for us, who then end it
         )  # fmt: skip
         try:
-            yield Blobs(process)
+            yield Blobs(process, self.folder)
         finally:
             process.kill()
             process.communicate()
@@ -89,9 +85,10 @@ class Clone:
 class Blobs:
     """Contents by object name, through one running `git cat-file --batch`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - both are pipes
         self._ask, self._answer = process.stdin, process.stdout
+        self._folder = folder
 
     def read(self, names: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
         """Each blob in the order asked for; None where the clone lacks it. One longer than a page is cut off."""
@@ -130,7 +127,7 @@ class Blobs:
         return body
 
     def _ended(self) -> NoReturn:
-        raise HistoryUnusable("git ended in the middle of reading; `git fsck` in the clone may say why")
+        raise FileRefused(str(self._folder), "git ended in the middle of reading; `git fsck` there may say why")
 
 
 def is_clone(path: Path) -> bool:
@@ -140,10 +137,10 @@ def is_clone(path: Path) -> bool:
 
 @contextmanager
 def open_clone(path: Path) -> Iterator[Clone]:
-    """List the history of the clone at path; HistoryUnusable if there is none. The list waits in a temporary file."""
+    """List the history of the clone at path; FileRefused if there is none. The list waits in a temporary file."""
     shallow = _run(path, "rev-parse", "--is-shallow-repository")
     if not _run(path, "rev-parse", "--revs-only", "HEAD^{commit}"):
-        raise HistoryUnusable(f"{path} has no commits yet")
+        raise FileRefused(str(path), "a repository without commits")
     with tempfile.TemporaryFile(prefix="tarewatch-") as listing:
         _run(path, *_LOG, into=listing)
         yield Clone(path, shallow == "true", sum(1 for _ in _versions(listing)), listing)
@@ -168,7 +165,7 @@ def _environment(folder: Path) -> Mapping[str, str]:
 
 
 def _run(folder: Path, *words: str, into: IO[bytes] | None = None) -> str:
-    """What a git command prints, or nothing where it goes into a file; HistoryUnusable with git's reason."""
+    """What a git command prints, or nothing where it goes into a file; FileRefused with git's reason."""
     try:
         done = subprocess.run(  # noqa: S603 - git itself, no shell
             [*_command(folder), *words],
@@ -176,20 +173,20 @@ def _run(folder: Path, *words: str, into: IO[bytes] | None = None) -> str:
             env=_environment(folder), check=False,
         )  # fmt: skip
     except FileNotFoundError:
-        raise HistoryUnusable("git is not installed, and the history of a clone is read with it") from None
+        raise FileRefused(str(folder), "git is not installed, and the history of a clone is read with it") from None
     if done.returncode:
-        raise HistoryUnusable(_explained(folder, done.stderr.decode("utf-8", "replace")))
+        raise FileRefused(str(folder), _explained(folder, done.stderr.decode("utf-8", "replace")))
     return "" if into else done.stdout.decode("utf-8", "replace").strip()
 
 
 def _explained(folder: Path, said: str) -> str:
     if "dubious ownership" in said:
         return (
-            f"{folder} belongs to another user, and git does not read such clones: "
+            "it belongs to another user, and git does not read such clones: "
             f"run `git config --global --add safe.directory {folder.resolve()}`, or import as its owner"
         )
     lines = [line for line in said.splitlines() if line.strip()]
-    return f"git cannot read {folder}: {lines[0] if lines else 'it does not say why'}"
+    return f"git cannot read it: {lines[0] if lines else 'it does not say why'}"
 
 
 def _versions(listing: IO[bytes]) -> Iterator[PageVersion]:
