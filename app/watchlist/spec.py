@@ -54,10 +54,11 @@ class WatchSpec:
             repository, pattern = split_pattern(image.strip())
         except ReferenceInvalid as error:
             raise WatchInvalid("image", str(error)) from None
-        return cls(repository, pattern, _platforms(platforms), parse_interval(interval))
+        return cls(repository, pattern, parse_platforms(platforms), parse_interval(interval))
 
 
-def _platforms(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+def parse_platforms(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Platforms in their one spelling, sorted, none being None (all of them); WatchInvalid."""
     try:
         keys = {str(Platform.parse(text.strip())) for text in texts or () if text.strip()}
     except ValueError as error:

@@ -1,5 +1,6 @@
 """Watches: add, list, pause, remove. What was recorded stays, whatever happens to the watch."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,10 +9,18 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Repository, Watch, WatchTag, bump_revision
+from app.models import Repository, Watch, WatchSource, WatchTag, bump_revision
 from app.registry import reference
 from app.watchlist.coverage import cover, inherit, tags_of
 from app.watchlist.spec import UnknownWatch, WatchExists, WatchSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an import found a watch: "api/Dockerfile:3" inside of what was imported, `root`."""
+
+    root: str
+    location: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class WatchInfo:
     truncated: bool
     expanded_at: datetime | None
     expand_error: str | None
+    sources: tuple[Source, ...] = ()
 
 
 async def add_watch(session: AsyncSession, spec: WatchSpec, *, origin: str, now: datetime) -> Watch:
@@ -99,6 +109,7 @@ async def _remove(session: AsyncSession, watch_id: int, now: datetime) -> WatchS
     watch, spec = await _find(session, watch_id)
     tags = await tags_of(session, watch_id)
     await session.execute(delete(WatchTag).where(WatchTag.watch_id == watch_id))
+    await session.execute(delete(WatchSource).where(WatchSource.watch_id == watch_id))
     await session.delete(watch)
     await session.flush()
     await inherit(session, tags, now)
@@ -151,7 +162,17 @@ async def list_watches(session: AsyncSession) -> tuple[WatchInfo, ...]:
         .outerjoin(covered, covered.c.watch_id == Watch.id)
         .order_by(Repository.host, Repository.path, Watch.tag_pattern)
     )
-    return tuple(_info(watch, repository, tags) for watch, repository, tags in rows)
+    sources = await _sources(session)
+    return tuple(_info(watch, repository, tags, sources.get(watch.id, [])) for watch, repository, tags in rows)
+
+
+async def _sources(session: AsyncSession) -> dict[int, list[Source]]:
+    """Where imports found each watch."""
+    found: defaultdict[int, list[Source]] = defaultdict(list)
+    places = select(WatchSource.watch_id, WatchSource.root, WatchSource.location)
+    for watch_id, root, location in await session.execute(places.order_by(WatchSource.root, WatchSource.location)):
+        found[watch_id].append(Source(root, location))
+    return found
 
 
 async def _find(session: AsyncSession, watch_id: int) -> tuple[Watch, WatchSpec]:
@@ -172,7 +193,7 @@ def _spec(watch: Watch, repository: Repository) -> WatchSpec:
     )
 
 
-def _info(watch: Watch, repository: Repository, tags: int) -> WatchInfo:
+def _info(watch: Watch, repository: Repository, tags: int, sources: list[Source]) -> WatchInfo:
     return WatchInfo(
         id=watch.id,
         spec=_spec(watch, repository),
@@ -184,4 +205,5 @@ def _info(watch: Watch, repository: Repository, tags: int) -> WatchInfo:
         truncated=watch.truncated,
         expanded_at=watch.expanded_at,
         expand_error=watch.expand_error,
+        sources=tuple(sources),
     )
