@@ -8,11 +8,22 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from app import __version__
 from app.cli import demo, import_, poll, serve, token, watch
 from app.db import DatabaseUnusable, why_unusable
+from app.exchange.refusals import FileRefused
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
 from app.watchlist import UnknownWatch, WatchExists, WatchInvalid
+from app.watchlist.importing import ImportPathInvalid
 
-EXPECTED = (DatabaseUnusable, RegistriesFileInvalid, SettingsInvalid, UnknownWatch, WatchExists, WatchInvalid)
+EXPECTED = (
+    DatabaseUnusable,
+    FileRefused,
+    ImportPathInvalid,
+    RegistriesFileInvalid,
+    SettingsInvalid,
+    UnknownWatch,
+    WatchExists,
+    WatchInvalid,
+)
 
 app = typer.Typer(
     help="Watches what container base images weigh.",

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.history.past import Added
+
 EXAMPLES = 20
 _MOST_REASONS = 100  # a file that finds ever new ways to be wrong does not fill the memory
 _OTHER = "other reasons"
@@ -41,6 +43,14 @@ class Report:
         self.refused[reason if known else _OTHER] += 1
         if len(self.examples) < EXAMPLES:
             self.examples.append((place, f"{reason}: {detail}" if detail else reason))
+
+    def take(self, added: Added) -> None:
+        """Count what the database said to some facts."""
+        self.new += added.new
+        self.known += added.known
+        self.overlapping += added.overlapping
+        for fact, reason in added.refused:
+            self.refuse(fact.place, "contradicts what is recorded of this digest", reason)
 
     def as_json(self) -> dict[str, object]:
         """For programs."""
