@@ -1,0 +1,118 @@
+"""Complete what a source left open: read the document, its platforms and their bytes, as far as the pulls go."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.backfill.dating import Dating
+from app.backfill.stored import Stored, creation_dates
+from app.backfill.told import Asking, Told
+from app.db import Database
+from app.history.observations import Measured, PlatformFound, Target, Waits
+from app.history.past import PastBuild, PastManifest
+from app.models import TagStatus
+from app.polling.look import Looking, look_into
+from app.registry.errors import BadDocument, NotFound
+from app.registry.reference import Repository
+
+MOST_DOCUMENTS = 2_000  # of one repository and run; the next run goes on from there
+_SIDE_BY_SIDE = 8
+
+
+@dataclass(slots=True)
+class Completing:
+    """One repository's documents. `short`: what the pulls did not cover and is left for a later run."""
+
+    asking: Asking
+    database: Database
+    looking: Looking
+    repository: Repository
+    dating: Dating
+    short: int = 0
+    retry_after: float | None = None
+
+
+async def complete(now: Completing, told: Sequence[Told], stored: Stored) -> AsyncIterator[list[PastBuild]]:
+    """The builds behind what was told, in portions; those of which nothing is known first, in the order given."""
+    fresh = [one for one in told if not stored.holds(one)]
+    partly = [one for one in told if stored.holds(one) and not stored.is_whole(one)]
+    waiting = [*fresh, *partly][:MOST_DOCUMENTS]
+    now.asking.skipped["left for another run"] += len(fresh) + len(partly) - len(waiting)
+    for start in range(0, len(waiting), _SIDE_BY_SIDE):
+        group = waiting[start : start + _SIDE_BY_SIDE]
+        found = await asyncio.gather(*(_look(now, one) for one in group))
+        builds = await _builds(now, [(one, seen) for one, seen in zip(group, found, strict=True) if seen is not None])
+        if builds:
+            yield builds
+        if None in found:
+            now.short += len(waiting) - start - len(group)
+            return
+
+
+async def _look(now: Completing, told: Told) -> tuple[PlatformFound, ...] | None:
+    """The platforms of a document, none if it is gone or no image; None if no pull is left."""
+    target = Target(0, told.wanted.tag, None, TagStatus.NEW, told.wanted.platforms, None)
+    try:
+        digest = told.digest or (await now.looking.client.head(now.repository, told.source)).digest
+        seen = await look_into(now.looking, now.repository, digest, target)
+    except (NotFound, BadDocument) as problem:
+        now.asking.skipped[problem.code] += 1
+        return ()
+    if isinstance(seen, Waits):
+        _fall_short(now, seen)
+        return None
+    return seen
+
+
+def _fall_short(now: Completing, waits: Waits) -> None:
+    now.short += 1
+    now.retry_after = waits.retry_after or now.retry_after
+
+
+async def _builds(now: Completing, looked: Sequence[tuple[Told, tuple[PlatformFound, ...]]]) -> list[PastBuild]:
+    found = [(told, one) for told, seen in looked for one in seen if _is_usable(now, one)]
+    made = await creation_dates(now.database, [one.digest for _, one in found if one.content is None])
+    made |= {one.digest: m.created_at for _, one in found if isinstance(m := one.content, Measured) and m.created_at}
+    for told, one in found:
+        now.dating.learn(told.wanted.tag, [(one.platform, one.digest, made.get(one.digest))])
+    builds = []
+    for told, one in found:
+        at = told.at or now.dating.date(told.wanted.tag, one.platform, told.source, made.get(one.digest))
+        if at is None:
+            now.asking.skipped["no date"] += 1
+        else:
+            builds.append(past_build(now.repository, told, one.platform, _manifest(one), at))
+    return builds
+
+
+def past_build(repository: Repository, told: Told, platform: str, manifest: PastManifest, at: datetime) -> PastBuild:
+    """One platform of what was told, for the store."""
+    return PastBuild(
+        repository, told.wanted.tag, platform, at, manifest, told.origin, told.pushed_at, source=told.source
+    )
+
+
+def _is_usable(now: Completing, found: PlatformFound) -> bool:
+    if not isinstance(found.content, Waits):
+        return True
+    if found.content.reason == "quota":
+        _fall_short(now, found.content)
+    else:
+        now.asking.skipped[found.content.error_code or found.content.reason] += 1
+    return False
+
+
+def _manifest(found: PlatformFound) -> PastManifest:
+    if not isinstance(found.content, Measured):
+        return PastManifest(found.digest)
+    measured = found.content
+    return PastManifest(
+        measured.digest,
+        measured.compressed_bytes,
+        len(measured.layers),
+        measured.layers,
+        measured.media_type,
+        measured.config_digest,
+        measured.created_at,
+    )

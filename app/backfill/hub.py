@@ -1,0 +1,134 @@
+"""Sibling tags by Docker Hub's web API: a hundred with digests, bytes and push times in one request, no pulls."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.backfill.lineage import Entry, aliases_by_digest, runs_of, telling_name
+from app.backfill.siblings import Siblings
+from app.backfill.told import Asking, PlatformTold, Told, Wanted
+from app.models import Origin
+from app.registry.errors import NotFound, ProtocolError
+from app.registry.hub import HubApi, HubTag
+from app.registry.hub_tags import PAGE_SIZE
+from app.registry.reference import HUB, Repository
+from app.watchlist.siblings import SiblingRule, date_in, siblings_of
+
+MOST_PAGES = 50  # of one listing
+_FEW_LISTINGS = 3
+_SHORTEST_QUERY = 3  # characters; "." would be found in every tag
+
+
+class HubSiblings:
+    """Repositories of Docker Hub; by `tags/list` where the API is switched off or does not know them."""
+
+    def covers(self, asking: Asking, repository: Repository) -> bool:
+        """Those of docker.io."""
+        return repository.registry == HUB and asking.hub is not None
+
+    async def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
+        """Each tag's siblings and its own present entry."""
+        if asking.hub is None:
+            return
+        rules = {wanted.tag: siblings_of(asking.catalogue, repository, wanted.tag) for wanted in tags}
+        listings = _Listings(asking, asking.hub, repository)
+        try:
+            await listings.plan([rule for rule in rules.values() if rule is not None])
+            for wanted in tags:
+                yield await _past_of(asking, listings, wanted, rules[wanted.tag])
+        except NotFound as problem:
+            if problem.missing != "repository":
+                raise
+            async for told in Siblings().past(asking, repository, tags):  # a private one, for example
+                yield told
+
+
+@dataclass(slots=True)
+class _Listings:
+    """Listings of one repository, each read once; `whole` if one of all tags serves every query."""
+
+    asking: Asking
+    hub: HubApi
+    repository: Repository
+    whole: bool = False
+    read: dict[str, dict[str, HubTag]] = field(default_factory=dict)
+
+    async def plan(self, rules: Sequence[SiblingRule]) -> None:
+        """Find out what is cheaper where there are many queries: a listing of each, or one of everything."""
+        queries = {query for rule in rules for query in rule.queries}
+        if len(queries) <= _FEW_LISTINGS:
+            return
+        async for page in self.hub.tags(self.repository, most_pages=1):
+            self.whole = page.count is not None and page.count <= len(queries) * PAGE_SIZE
+
+    async def of(self, query: str) -> dict[str, HubTag]:
+        """The tags whose names contain this text, and perhaps others; by name."""
+        query = "" if self.whole or len(query) < _SHORTEST_QUERY else query
+        if query not in self.read:
+            wider = next((known for known in self.read if known in query), None)
+            self.read[query] = self.read[wider] if wider is not None else await self._list(query)
+        return self.read[query]
+
+    async def _list(self, query: str) -> dict[str, HubTag]:
+        found: dict[str, HubTag] = {}
+        last = True
+        async for page in self.hub.tags(self.repository, name=query or None, most_pages=MOST_PAGES):
+            found |= {tag.name: tag for tag in page.tags}
+            last = page.last
+        if not last:
+            self.asking.skipped["more tags than are read"] += 1
+        return found
+
+
+async def _past_of(asking: Asking, listings: _Listings, wanted: Wanted, rule: SiblingRule | None) -> list[Told]:
+    listed: dict[str, HubTag] = {}
+    for query in rule.queries if rule else ():
+        listed |= await listings.of(query)
+    told = list(_siblings(asking, wanted, rule, listed)) if rule else []
+    own = await _own_entry(listings, wanted.tag, listed)
+    at = asking.believable(own.pushed_at) if own else None
+    if own is not None and at is not None:
+        told.insert(0, Told(wanted, Origin.HUB, wanted.tag, at, at, own.digest, _platforms(own, wanted)))
+    return told
+
+
+async def _own_entry(listings: _Listings, tag: str, listed: Mapping[str, HubTag]) -> HubTag | None:
+    """The moving tag itself; None where the API has no such tag."""
+    if tag in listed:
+        return listed[tag]
+    try:
+        return await listings.hub.tag(listings.repository, tag)
+    except (NotFound, ProtocolError) as problem:
+        if isinstance(problem, NotFound) and problem.missing == "repository":
+            raise
+        return None
+
+
+def _siblings(asking: Asking, wanted: Wanted, rule: SiblingRule, listed: Mapping[str, HubTag]) -> Iterator[Told]:
+    entries = []
+    for tag in listed.values():
+        if rule.matches(tag.name):
+            at = asking.believable(_pushed_at(tag)) or asking.believable(date_in(tag.name))
+            if at is None:
+                asking.skipped["no date"] += 1
+            else:
+                entries.append(Entry(tag.name, at))
+    aliases = aliases_by_digest({tag.name: tag.digest for tag in listed.values()})
+    for entry in runs_of(rule, entries, asking.skipped):
+        tag = listed[entry.name]
+        name = telling_name(tag.name, aliases.get(tag.digest or "", ()))
+        pushed_at = entry.at if not entry.switched and entry.at == _pushed_at(tag) else None
+        yield Told(wanted, Origin.SIBLING, name, entry.at, pushed_at, tag.digest, _platforms(tag, wanted))
+
+
+def _pushed_at(tag: HubTag) -> datetime | None:
+    """The tag's own push time, else its last platform's: the tag joins them afterwards."""
+    return tag.pushed_at or max((image.pushed_at for image in tag.images if image.pushed_at), default=None)
+
+
+def _platforms(tag: HubTag, wanted: Wanted) -> tuple[PlatformTold, ...] | None:
+    """The wanted ones; None if the API leaves out something, so that the registry has to tell them."""
+    images = [image for image in tag.images if wanted.wants(image.platform)]
+    if not tag.images or any(image.digest is None for image in images):
+        return None
+    return tuple(PlatformTold(image.platform, image.digest or "", image.compressed_bytes) for image in images)

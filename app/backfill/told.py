@@ -1,0 +1,98 @@
+"""What a source tells of a tag's past, and what sources are given to ask with: plain values."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from app.models import Origin, covers
+from app.registry.client import RegistryClient
+from app.registry.hub import HubApi
+from app.registry.reference import Repository
+from app.watchlist.siblings import Catalogue
+
+EARLIEST = datetime(2013, 1, 1, tzinfo=UTC)  # Docker's first year: earlier dates stand for none
+_AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A tag whose past is wanted, on these platforms; None: on all."""
+
+    tag: str
+    platforms: tuple[str, ...] | None = None
+
+    def wants(self, platform: str) -> bool:
+        """Whether some watch wants this platform."""
+        return covers(self.platforms, platform)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformTold:
+    """One platform's manifest; without bytes it has to be read."""
+
+    platform: str
+    digest: str
+    compressed_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """At `at` a moving tag came to name a document.
+
+    `at` None: the source gives no time. `pushed_at`: the registry's word on the push, None where `at` is something
+    else. `digest`: of an index or manifest; None where only its tag, `source`, is known. `platforms`: the wanted ones,
+    None where the source does not say. `source` is a sibling's name or, of a tag's own history, the digest.
+    """
+
+    wanted: Wanted
+    origin: Origin
+    source: str
+    at: datetime | None
+    pushed_at: datetime | None = None
+    digest: str | None = None
+    platforms: tuple[PlatformTold, ...] | None = None
+
+    @property
+    def is_sized(self) -> bool:
+        """Whether there is nothing left to ask."""
+        told = self.platforms
+        return told is not None and all(one.compressed_bytes is not None for one in told)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a process remembers of registries between runs: those without a tag history, and until when that holds."""
+
+    without_history: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What sources ask with. `skipped` counts, by reason, what they were told and could not use."""
+
+    client: RegistryClient
+    hub: HubApi | None
+    catalogue: Catalogue
+    now: datetime
+    memory: Memory = field(default_factory=Memory)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def believable(self, moment: datetime | None) -> datetime | None:
+        """A time that can be one; None for none, for what lies ahead and for what stands for no date."""
+        if moment is None or not EARLIEST <= moment <= self.now + _AHEAD:
+            return None
+        return moment
+
+
+class Source(Protocol):
+    """Something that remembers what tags named."""
+
+    def covers(self, asking: Asking, repository: Repository) -> bool:
+        """Whether it may know this repository; asks nobody."""
+        ...
+
+    def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
+        """What it knows, in portions as it learns it, the newest first; RegistryError where it cannot go on."""
+        ...
