@@ -34,14 +34,23 @@ class Measured:
         return sum(layer.compressed_bytes for layer in self.layers)
 
 
-Reason = Literal["quota", "platforms", "error", "lost"]
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A platform's manifest by hearsay: its bytes as Docker Hub's web API tells them; its layers follow."""
+
+    digest: str
+    compressed_bytes: int
+
+
+Reason = Literal["quota", "platforms", "layers", "error", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
     """Why a document has not been read: no pulls left, or an error; `retry_after` in seconds, if one was named.
 
-    "lost": it can never be read, since a digest always names the same bytes, or they are gone.
+    "layers": only these are missing, the size is known. "lost": it can never be read, since a digest always names the
+    same bytes, or they are gone.
     """
 
     reason: Reason
@@ -57,7 +66,7 @@ class PlatformFound:
 
     platform: str
     digest: str
-    content: Measured | Waits | None
+    content: Measured | Claimed | Waits | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +80,14 @@ class Target:
     platforms: tuple[str, ...] | None  # wanted ones; None: all
     interval_seconds: int | None  # None: the default
     on_default: bool = True  # the default counts too, if it is shorter
+    checked_at: datetime | None = None  # the last look that got an answer
 
     @classmethod
     def of(cls, tag: Tag) -> "Target":
         """A tag's row as a value."""
         wanted = None if tag.platforms is None else tuple(tag.platforms)
-        return cls(tag.id, tag.name, tag.digest, tag.status, wanted, tag.interval_seconds, tag.on_default)
+        interval, on_default = tag.interval_seconds, tag.on_default
+        return cls(tag.id, tag.name, tag.digest, tag.status, wanted, interval, on_default, tag.checked_at)
 
     def wants(self, platform: str) -> bool:
         """Whether some watch wants this platform: "linux/arm" stands for every variant of it."""
@@ -94,13 +105,15 @@ class Unchanged:
 class Moved:
     """The tag names a digest that is new to it, or is back after it was gone.
 
-    `contents`: what that document holds, or why it is not known yet; None where it is the one we know.
+    `contents`: what that document holds, or why it is not known yet; None where it is the one we know. `pushed_at`: the
+    registry's word on when, where it gives one.
     """
 
     target: Target
     digest: str
     media_type: str
     contents: tuple[PlatformFound, ...] | Waits | None
+    pushed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

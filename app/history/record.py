@@ -1,5 +1,6 @@
 """Write down what a look at one repository's tags gave: one transaction, safe to repeat, append-only."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,9 +10,11 @@ from typing import Any
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.history.claims import PastManifest, claim
 from app.history.intern import intern_manifests, measure
 from app.history.observations import (
     Change,
+    Claimed,
     Deferred,
     Failed,
     Gone,
@@ -29,6 +32,7 @@ from app.history.schedule import Schedule
 from app.history.waiting import enqueue_document, enqueue_manifests, remove_measured
 from app.models import Tag, TagEvent, TagEventKind, TagStatus, UtcTime, bump_revision
 
+log = logging.getLogger(__name__)
 _HEALTHY = {"failures": 0, "failing_since": None, "error_code": None, "error_message": None}
 _RELEASED = {"lease_owner": None, "lease_until": None}
 
@@ -107,12 +111,22 @@ async def _lock(session: AsyncSession, tag_ids: Sequence[int], owner: str) -> di
 async def remember(session: AsyncSession, moved: Sequence[Moved], at: datetime) -> dict[str, int]:
     """Write down every manifest that these observations name; their ids by digest."""
     found = [one for seen in moved if isinstance(seen.contents, tuple) for one in seen.contents]
+    await _believe(session, [one.content for one in found if isinstance(one.content, Claimed)])
     ids = await intern_manifests(session, {one.digest for one in found})
     measured = [one.content for one in found if isinstance(one.content, Measured)]
     if measured:
         await measure(session, measured, ids, at)
         await remove_measured(session, [manifest.digest for manifest in measured])
     return ids
+
+
+async def _believe(session: AsyncSession, claimed: Sequence[Claimed]) -> None:
+    """Write down bytes by hearsay, wherever nothing is recorded; what is recorded stands."""
+    held = await claim(session, [PastManifest(one.digest, one.compressed_bytes) for one in claimed]) if claimed else {}
+    for one in claimed:
+        recorded = held[one.digest].compressed_bytes
+        if recorded != one.compressed_bytes:
+            log.warning("%s has %s bytes; Docker Hub's web API says %d", one.digest, recorded, one.compressed_bytes)
 
 
 async def give_up(
@@ -145,7 +159,7 @@ async def _record_one(now: _Round, tag: Tag, seen: Observation, manifest_ids: Ma
 
 
 async def _moved(now: _Round, tag: Tag, seen: Moved, manifest_ids: Mapping[str, int]) -> None:
-    event = await _sighting(now, tag, seen)
+    event, pushed_at = await _sighting(now, tag, seen), _pushed_at(now, tag, seen)
     now.report.moved += 1
     tag.status, tag.digest, tag.media_type = TagStatus.OK, seen.digest, seen.media_type[:128]
     _answered(now, tag)
@@ -155,7 +169,7 @@ async def _moved(now: _Round, tag: Tag, seen: Moved, manifest_ids: Mapping[str, 
         await enqueue_document(now.session, tag, event, seen.contents, now.schedule)
         now.report.changes.append(Change(tag.name, None, "pending"))
     elif seen.contents is not None:
-        sight = Sight(tag, event, seen.target, current=True)
+        sight = Sight(tag, event, seen.target, current=True, pushed_at=pushed_at)
         now.report.changes += await record_contents(now.session, sight, seen.contents, manifest_ids, now.schedule)
         if Target.of(tag).platforms != seen.target.platforms:  # others are wanted since the tag was claimed
             await enqueue_document(now.session, tag, event, Waits("platforms"), now.schedule)
@@ -192,6 +206,13 @@ async def _sighting(now: _Round, tag: Tag, seen: Moved) -> TagEvent:
     if event.kind == TagEventKind.RETURNED:
         now.report.changes.append(Change(tag.name, None, event.kind))
     return event
+
+
+def _pushed_at(now: _Round, tag: Tag, seen: Moved) -> datetime | None:
+    """When it was pushed, if that can be: after the look that found something else, and not in the future."""
+    if seen.pushed_at is None or seen.pushed_at > now.at:
+        return None
+    return seen.pushed_at if tag.checked_at is None or seen.pushed_at > tag.checked_at else None
 
 
 def _kind(tag: Tag) -> TagEventKind:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.history.observations import Change, Measured, PlatformFound, Target
+from app.history.observations import Change, Claimed, Measured, PlatformFound, Target
 from app.models import Build, Manifest, Origin, PendingDetail, Series, Tag, TagEvent, TagEventKind
 
 
@@ -21,6 +21,7 @@ class Sight:
     target: Target  # with the platforms that were asked for
     current: bool
     widened: bool = False  # only because other platforms are wanted now: not the registry's doing
+    pushed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ async def _new_run(
         "series_id": row.id,
         "manifest_id": manifest_id,
         "first_seen_at": sight.event.at,
+        "pushed_at": sight.pushed_at,
         "origin": Origin.POLL,
         "tag_event_id": sight.event.id,
     }
@@ -188,7 +190,7 @@ async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | No
 
 
 def _change(sight: Sight, platform: PlatformFound, before: _Run | None) -> Change:
-    new_bytes = platform.content.compressed_bytes if isinstance(platform.content, Measured) else None
+    new_bytes = platform.content.compressed_bytes if isinstance(platform.content, Measured | Claimed) else None
     kind = "new" if before is None else "changed"
     return Change(sight.tag.name, platform.platform, kind, before.compressed_bytes if before else None, new_bytes)
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.db import insert_or_pass
-from app.history.observations import PlatformFound, Target, Waits
+from app.history.observations import Claimed, PlatformFound, Target, Waits
 from app.history.schedule import Schedule
 from app.models import Host, Manifest, PendingDetail, Repository, Tag, TagEvent
 
@@ -18,6 +18,7 @@ NEVER = timedelta(days=36_500)
 QUOTA_RETRY = timedelta(minutes=2)  # the quota is looked at again, which costs no pull
 _FIRST = {"linux/amd64": 0, "linux/arm64": 1}
 _REST = 2
+_LAYERS = 3  # of manifests whose size is known
 
 
 def priority(platform: str) -> int:
@@ -48,12 +49,9 @@ async def enqueue_document(session: AsyncSession, tag: Tag, event: TagEvent, wai
 async def enqueue_manifests(
     session: AsyncSession, tag: Tag, event: TagEvent, found: Sequence[PlatformFound], schedule: Schedule
 ) -> None:
-    """Queue the manifests of platforms that could not be read along with their index."""
-    rows = [
-        _row((tag, event), one.digest, one.platform, one.content, schedule)
-        for one in found
-        if isinstance(one.content, Waits)
-    ]
+    """Queue the manifests of platforms that could not be read along with their index, or are known by hearsay only."""
+    waits = [(one, Waits("layers") if isinstance(one.content, Claimed) else one.content) for one in found]
+    rows = [_row((tag, event), one.digest, one.platform, why, schedule) for one, why in waits if isinstance(why, Waits)]
     if rows:
         await session.execute(insert_or_pass(session, PendingDetail), rows)
 
@@ -68,10 +66,10 @@ def _row(
         "digest": digest,
         "tag_event_id": event.id,
         "platform": platform,
-        "priority": 0 if platform is None else priority(platform),
+        "priority": _LAYERS if waits.reason == "layers" else 0 if platform is None else priority(platform),
         "reason": waits.reason,
         "created_at": event.at,
-        "next_try_at": event.at if waits.reason == "quota" else event.at + _wait(waits, 1, schedule),
+        "next_try_at": event.at if waits.reason in {"quota", "layers"} else event.at + _wait(waits, 1, schedule),
         "failures": int(waits.reason == "error"),
         "error_code": waits.error_code,
         "error_message": waits.error_message,
@@ -177,7 +175,7 @@ async def put_off_host(session: AsyncSession, host: str, until: datetime) -> Non
     of_host = select(Repository.id).where(Repository.host == host)
     await session.execute(
         update(PendingDetail)
-        .where(PendingDetail.repository_id.in_(of_host), PendingDetail.reason.in_(["quota", "platforms"]))
+        .where(PendingDetail.repository_id.in_(of_host), PendingDetail.reason.in_(["quota", "platforms", "layers"]))
         .values(next_try_at=until, lease_owner=None, lease_until=None)
         .execution_options(synchronize_session=False)
     )

@@ -37,13 +37,17 @@ class HubImage:
 
 @dataclass(frozen=True, slots=True)
 class HubTag:
-    """A tag as the web API tells it now; `digest` is what a HEAD of the tag would give. Attestations are left out."""
+    """A tag as the web API tells it now; `digest` is what a HEAD of the tag would give. Attestations are left out.
+
+    `updated_at` is what pages are ordered by; never before the push.
+    """
 
     name: str
     digest: str | None
     media_type: str | None
     pushed_at: datetime | None
     images: tuple[HubImage, ...]
+    updated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,14 @@ def _tag(entry: Any) -> HubTag | None:
     if not isinstance(name, str) or not is_tag(name):
         return None
     media_type = media_type_of(_text(entry, "media_type"))
+    updated_at = _moment(entry.get("last_updated"))
     return HubTag(
         name,
         _digest(entry),
         media_type if 0 < len(media_type) <= MAX_MEDIA_TYPE else None,
-        _moment(entry.get("tag_last_pushed")) or _moment(entry.get("last_updated")),
+        _moment(entry.get("tag_last_pushed")) or updated_at,
         _images(images if isinstance(images, list) else ()),
+        updated_at,
     )
 
 

@@ -53,7 +53,8 @@ class PendingOut(Schema):
     """Changes whose bytes are not known yet."""
 
     reason: str = Field(
-        description="quota: waits for pulls; platforms: more are wanted; error: not readable; lost: never can be",
+        description="quota: waits for pulls; platforms: more are wanted; layers: only those are missing; "
+        "error: not readable; lost: never can be",
         examples=["quota"],
     )
     priority: int = Field(description="0 goes first.")
