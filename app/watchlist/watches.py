@@ -136,6 +136,19 @@ async def pause_watches(
     return specs
 
 
+async def change_watch(
+    session: AsyncSession, watch_id: int, wanted: WatchSpec, *, paused: bool, origin: str, now: datetime
+) -> None:
+    """Give a watch other platforms, another interval, and an owner; its image and pattern stay. UnknownWatch."""
+    watch, _ = await _find(session, watch_id)
+    watch.platforms = list(wanted.platforms) if wanted.platforms else None
+    watch.interval_seconds = int(wanted.interval.total_seconds()) if wanted.interval else None
+    watch.paused, watch.origin = paused, origin
+    await session.flush()
+    await inherit(session, await tags_of(session, watch_id), now)
+    await bump_revision(session)
+
+
 async def find_watch(session: AsyncSession, text: str) -> int:
     """The id of a watch named by its id or by its image and pattern; UnknownWatch, WatchInvalid."""
     if text.isascii() and text.isdigit():
