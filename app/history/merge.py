@@ -4,13 +4,13 @@ The runs of a series are in order of `first_seen_at`, and neighbours run on diff
 ourselves is never contradicted: a fact that falls into that time changes nothing.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import takewhile
 from operator import attrgetter
+from typing import NamedTuple
 
 
 @dataclass(slots=True)
@@ -31,8 +31,7 @@ class Run:
         return min(moment for moment in (self.first_seen_at, self.pushed_at, self.known_since) if moment is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """From `at` on the series ran on this manifest. `push`: the registry's word on when that manifest was pushed."""
 
     number: int
@@ -57,61 +56,67 @@ class Timeline:
 
     runs: list[Run]
     observed_from: datetime | None = None
-    _by_manifest: dict[int, list[Run]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for run in self.runs:
-            self._by_manifest.setdefault(run.manifest_id, []).append(run)
 
     def add(self, facts: Iterable[Fact]) -> list[tuple[Fact, Fate]]:
         """Put facts in their places, in order of time; what became of each."""
-        return [(fact, self._add(fact)) for fact in sorted(facts, key=attrgetter("at", "number"))]
+        ordered = sorted(facts, key=attrgetter("at"))  # stable: facts of one time stay in the order they were told
+        return [(fact, self._add(fact)) for fact in ordered]
 
     def _add(self, fact: Fact) -> Fate:
         if fact.push and self._pushed_before(fact):
             return Fate.KNOWN
-        position = bisect_right(self.runs, fact.at, key=attrgetter("first_seen_at"))
-        before, after = self.runs[:position][-1:], self.runs[position : position + 1]
+        position = self._position(fact.at)
         if self._in_force(position, fact):
             return Fate.KNOWN
-        if after and after[0].start <= fact.at:  # both ends of that span are known to run on its manifest
-            return Fate.KNOWN if after[0].manifest_id == fact.manifest_id else Fate.OVERLAPPING
-        if after and after[0].manifest_id == fact.manifest_id:
-            return self._extend(after[0], before, fact)
+        if position < len(self.runs) and (fate := self._before_a_run(position, fact)) is not None:
+            return fate
         if self.observed_from is not None and fact.at >= self.observed_from:
             return Fate.OVERLAPPING
-        self._insert(fact)
+        self._insert(position, fact)
         return Fate.NEW
+
+    def _position(self, at: datetime) -> int:
+        """Where a run that begins then would stand: behind those of the same time. Mostly it is the newest."""
+        if not self.runs or self.runs[-1].first_seen_at <= at:
+            return len(self.runs)
+        return bisect_right(self.runs, at, key=attrgetter("first_seen_at"))
 
     def _pushed_before(self, fact: Fact) -> bool:
         """Whether some run has that manifest; the first of them learns when it was pushed, if it did not know."""
-        same = self._by_manifest.get(fact.manifest_id)
-        if not same:
+        position = next((n for n, run in enumerate(self.runs) if run.manifest_id == fact.manifest_id), None)
+        if position is None:
             return False
-        run, position = same[0], self.runs.index(same[0])
+        run = self.runs[position]
         fits = position == 0 or self.runs[position - 1].first_seen_at < fact.at
         if run.pushed_at is None and fits and fact.at <= run.start:
             run.pushed_at, run.changed = fact.at, run.id is not None
         return True
 
     def _in_force(self, position: int, fact: Fact) -> bool:
-        """Whether that manifest runs then already; several builds may bear the same time."""
-        if position and self.runs[position - 1].manifest_id == fact.manifest_id:
-            return True
-        same_time = takewhile(lambda run: run.first_seen_at == fact.at, reversed(self.runs[:position]))
-        return any(run.manifest_id == fact.manifest_id for run in same_time)
+        """Whether that manifest runs then already. Of several builds of one time nobody knows the order: any counts,
+        and so does the one before them."""
+        for run in map(self.runs.__getitem__, range(position - 1, -1, -1)):
+            if run.manifest_id == fact.manifest_id:
+                return True
+            if run.first_seen_at != fact.at:
+                return False
+        return False
 
-    def _extend(self, run: Run, before: Sequence[Run], fact: Fact) -> Fate:
-        """The same run, known from an earlier moment."""
-        if not before or before[0].first_seen_at < fact.at:
-            run.known_since, run.changed = fact.at, run.id is not None
+    def _before_a_run(self, position: int, fact: Fact) -> Fate | None:
+        """What the run after it says of a fact; None where it says nothing."""
+        after = self.runs[position]
+        same = after.manifest_id == fact.manifest_id
+        if after.start <= fact.at:  # both ends of that span are known to run on its manifest
+            return Fate.KNOWN if same else Fate.OVERLAPPING
+        if not same:
+            return None
+        after.known_since, after.changed = fact.at, after.id is not None  # the same run, known from earlier on
         return Fate.KNOWN
 
-    def _insert(self, fact: Fact) -> None:
+    def _insert(self, position: int, fact: Fact) -> None:
         pushed_at = fact.at if fact.push else fact.pushed_at
         run = Run(None, fact.manifest_id, fact.at, pushed_at, fact.known_since, fact=fact.number)
-        insort(self.runs, run, key=attrgetter("first_seen_at"))
-        self._by_manifest.setdefault(fact.manifest_id, []).append(run)
+        self.runs.insert(position, run)
 
 
 def observed_from(runs: Sequence[Run], first_answer: datetime | None) -> datetime | None:

@@ -1,7 +1,7 @@
 """Write down builds that happened before anybody here looked: one fact at a time, never over what was observed."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.history.claims import Held, PastManifest, claim
 from app.history.intern import CHUNK
-from app.history.merge import Fact, Run, Timeline, observed_from
+from app.history.merge import Fact, Fate, Run, Timeline, observed_from
 from app.history.places import SeriesKey, TagKey, TagRow, ensure_series, ensure_tags
 from app.models import Build, Origin, Series, TagEvent, TagEventKind, bump_revision
 from app.registry.reference import Repository
@@ -50,6 +50,13 @@ class Added:
     overlapping: int = 0
     refused: list[tuple[PastBuild, str]] = field(default_factory=list)
 
+    def count(self, fates: Iterable[Fate]) -> None:
+        """Count what the facts of one series came to."""
+        counted = Counter(fates)
+        self.new += counted[Fate.NEW]
+        self.known += counted[Fate.KNOWN]
+        self.overlapping += counted[Fate.OVERLAPPING]
+
 
 _TURN = 7_461_726_577  # any number that nothing else in this database locks
 
@@ -70,8 +77,7 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     numbered = _facts(sound, told, tags, series)
     timelines = await _timelines(session, series, numbered)
     for series_id, mine in numbered.items():
-        for _, fate in timelines[series_id].add(mine):
-            setattr(added, fate, getattr(added, fate) + 1)
+        added.count(fate for _, fate in timelines[series_id].add(mine))
     changed = await _store(session, timelines, sound)
     if changed:
         await bump_revision(session)
