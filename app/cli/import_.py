@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
+from app.cli.import_repo_info import repo_info
 from app.cli.importing import AsJson, DryRun, KeepGoing, conclude, progress_bar
 from app.cli.running import ready_database, run
 from app.exchange.csv_in import read_csv
@@ -17,6 +18,7 @@ from app.polling.round import utc_now
 from app.settings import load_settings
 
 app = typer.Typer(help="Take in history that others recorded, from files.", no_args_is_help=True)
+app.command("repo-info")(repo_info)
 
 File = Annotated[str, typer.Argument(metavar="FILE", help='A file, plain or gzip; "-" is standard input.')]
 

@@ -19,9 +19,8 @@ def repo_info(
     as_json: AsJson = False,
 ) -> None:
     """Take in the sizes that docker-library/repo-info recorded since 2016."""
-    database = ready_database(load_settings())
     with open_pages(path) as pages:
-        report = run(_import(database, pages, dry_run))
+        report = run(_import(ready_database(load_settings()), pages, dry_run))
     conclude(report, as_json=as_json)
 
 

@@ -18,6 +18,7 @@ from typing import IO, NoReturn
 
 from app.exchange.refusals import FileRefused
 from app.exchange.repo_info_page import LONGEST_PAGE
+from app.exchange.report import printable
 
 _PAGES = ":(glob)repos/*/remote/*.md"
 _SAFE = [
@@ -186,7 +187,7 @@ def _explained(folder: Path, said: str) -> str:
             f"run `git config --global --add safe.directory {folder.resolve()}`, or import as its owner"
         )
     lines = [line for line in said.splitlines() if line.strip()]
-    return f"git cannot read it: {lines[0] if lines else 'it does not say why'}"
+    return f"git cannot read it: {printable(lines[0]) if lines else 'it does not say why'}"
 
 
 def _versions(listing: IO[bytes]) -> Iterator[PageVersion]:
