@@ -49,10 +49,10 @@ function* clipped(steps, start, end) {
 const row = (bytes, { bottom, top }) => Math.floor((top - bytes) * HEIGHT / (top - bottom) + 0.5);
 
 export function path(steps, frame) {
-  const { start, end } = frame;
+  const { start, end, since = start, until = end } = frame, column = (at) => Math.floor((at - start) * WIDTH / (end - start) + 0.5);
   let text = "", pen = null, lifted = false;
-  for (const step of clipped(steps, start, end)) {
-    const x = Math.floor((step.at - start) * WIDTH / (end - start) + 0.5);
+  for (const step of clipped(steps, since, until)) {
+    const x = column(step.at);
     const y = step.bytes === null ? null : row(step.bytes, frame);
     if (pen && y === pen[1]) continue;
     if (pen && (x > pen[0] || lifted)) text += `h${x - pen[0]}`;
@@ -60,16 +60,17 @@ export function path(steps, frame) {
     lifted = !pen;
     pen = y === null ? null : [x, y];
   }
-  return pen ? `${text}h${WIDTH - pen[0]}` : text;
+  return pen ? `${text}h${column(until) - pen[0]}` : text;
 }
 
-// The payload's deltas as steps {at, bytes, build}; null bytes: pending with a build, gone without.
-export function decode(line) {
+// The payload's deltas as steps {at, bytes, build, source}; null bytes: pending with a build, gone without.
+export function decode(line, sources) {
   let at = 0, bytes = 0, build = 0;
   return line.t.map((delta, i) => ({
     at: (at += delta),
     bytes: line.bytes[i] === null ? null : (bytes += line.bytes[i]),
     build: line.build[i] === null ? null : (build += line.build[i]),
+    source: sources[line.from[i] ?? line.from[0]],
   }));
 }
 
@@ -109,11 +110,12 @@ function inForce({ steps }, at) {
 
 function enhance(figure) {
   const data = JSON.parse(figure.querySelector("script").textContent);
-  const lines = data.lines.map((line) => ({ ...line, steps: decode(line) }));
+  const lines = data.lines.map((line) => ({ ...line, steps: decode(line, data.sources) }));
   const plot = figure.querySelector(".plot"), box = figure.querySelector(".readout");
   const live = figure.querySelector("[aria-live]"), form = figure.querySelector("form");
   const marks = plot.appendChild(node("g", { class: "marks" }));
-  const { start, end, unit } = data;
+  const { start, end, told, unit } = data;
+  const parts = [[start, told, " told"], [told, end, ""]].filter(([since, until]) => since < until);
   let axis = axisOf(lines, data), chosen = null, pinned = false, waiting = false;
 
   const height = (bytes) => (axis.top - bytes) / (axis.top - axis.bottom);
@@ -127,11 +129,11 @@ function enhance(figure) {
       return [node("line", { x1: 0, x2: "100%", y1: y, y2: y }), node("text", { x: 0, y, dx: "-.6em", dy: ".32em" }, label)];
     }));
     const shown = axis ? lines.map((line, i) => [line, i]).filter(([line]) => line.shown).reverse() : [];
-    plot.querySelector(".lines").replaceChildren(...shown.map(([line, i]) =>
-      node("path", { class: `line ${line.class}`, "data-line": i, d: path(line.steps, shape) })));
+    plot.querySelector(".lines").replaceChildren(...shown.flatMap(([line, i]) => parts.map(([since, until, extra]) =>
+      node("path", { class: `line ${line.class}${extra}`, "data-line": i, d: path(line.steps, { ...shape, since, until }) }))));
     plot.querySelector(".ends").replaceChildren(...shown.flatMap(([line, i]) => {
       const bytes = inForce(line, end)?.step.bytes ?? null;
-      return bytes === null ? [] : [node("circle", { class: line.class, "data-line": i, r: 3.5, cx: "100%", cy: percent(row(bytes, shape) / HEIGHT) })];
+      return bytes === null ? [] : [node("circle", { class: line.class + (told === end ? " told" : ""), "data-line": i, r: 3.5, cx: "100%", cy: percent(row(bytes, shape) / HEIGHT) })];
     }));
   }
 
@@ -154,19 +156,21 @@ function enhance(figure) {
     marks.replaceChildren(node("line", { x1: x, x2: x, y1: 0, y2: "100%" }), ...top.filter(({ step }) => step.bytes !== null).reverse()
       .map(({ line, step }) => node("circle", { class: line.class, r: 4.5, cx: x, cy: percent(height(step.bytes)) })));
     const table = html("table", "", html("caption", "", day(at)));
+    const origins = new Set(top.map(({ step }) => step.source)), same = origins.size < 2 ? [...origins].join() : "";
+    const words = (row) => same || !row.step.source ? change(row) : `${change(row)}, ${row.step.source}`;
     for (const row of top) {
       const key = node("svg", { class: `key ${row.line.class}`, "aria-hidden": "true" });
       key.append(node("line", { x1: 0, x2: 14, y1: 5, y2: 5, class: row.line.class }));
       const link = html("a", "", value(row));
       if (row.step.build) link.href = figure.dataset.build + row.step.build;
-      table.append(html("tr", "", html("td", "", key), html("td", "", row.line.label), html("td", "num", pinned ? link : value(row)), html("td", "soft", change(row))));
+      table.append(html("tr", "", html("td", "", key), html("td", "", row.line.label), html("td", "num", pinned ? link : value(row)), html("td", "soft", words(row))));
     }
     if (found.length > top.length) table.append(html("tr", "", html("td"), html("td", "soft", `and ${found.length - top.length} more`)));
-    box.replaceChildren(table);
+    box.replaceChildren(table, ...(same ? [html("p", "soft", same)] : []));
     box.classList.toggle("left", at - start > (end - start) / 2);
     box.classList.toggle("pinned", pinned);
     box.hidden = false;
-    return `${day(at)}: ${top.map((row) => `${row.line.label} ${value(row)}, ${change(row)}`).join("; ") || "nothing known"}`;
+    return `${day(at)}: ${top.map((row) => `${row.line.label} ${value(row)}, ${words(row)}`).join("; ") || "nothing known"}${same && `; ${same}`}`;
   }
   function hide() {
     pinned = false;

@@ -25,6 +25,7 @@ class BuildRow:
     """A build of one tag on one platform. `at` is when it came into force; bytes are None while not measured.
 
     `previous_bytes` is the value before it: of the last measured build of the same series, None for the first.
+    `origin` and `source` say where it is known from, `base_step` is the text of the step that made its first layer.
     """
 
     id: int
@@ -34,7 +35,10 @@ class BuildRow:
     at: datetime
     first_seen_at: datetime
     pushed_at: datetime | None
+    known_since: datetime | None
     origin: str
+    source: str | None
+    base_step: str | None
     digest: str
     compressed_bytes: int | None
     layer_count: int | None
@@ -71,6 +75,7 @@ class ManifestDetail:
     fetched_at: datetime | None
     compressed_bytes: int | None
     layer_count: int | None
+    layers_pruned_at: datetime | None
     layers: tuple[LayerRow, ...]
 
 
@@ -141,6 +146,7 @@ async def manifest_detail(session: AsyncSession, digest: str) -> ManifestDetail:
         fetched_at=row.fetched_at,
         compressed_bytes=row.compressed_bytes,
         layer_count=row.layer_count,
+        layers_pruned_at=row.layers_pruned_at,
         layers=await _layers(session, row),
     )
 
@@ -180,7 +186,10 @@ def _builds() -> Select[*tuple[Any, ...]]:
             build_at().label("at"),
             Build.first_seen_at,
             Build.pushed_at,
+            Build.known_since,
             Build.origin,
+            Build.source,
+            BuildStep.text.label("base_step"),
             Manifest.digest,
             Manifest.compressed_bytes,
             Manifest.layer_count,
@@ -190,6 +199,8 @@ def _builds() -> Select[*tuple[Any, ...]]:
         .join(Series, Series.id == Build.series_id)
         .join(Tag, Tag.id == Series.tag_id)
         .join(RepositoryRow, RepositoryRow.id == Tag.repository_id)
+        .outerjoin(ManifestLayer, (ManifestLayer.manifest_id == Manifest.id) & (ManifestLayer.position == 0))
+        .outerjoin(BuildStep, BuildStep.id == ManifestLayer.build_step_id)
     )
 
 
@@ -220,7 +231,10 @@ def _build_row(row: Row[Any]) -> BuildRow:
         at=row.at,
         first_seen_at=row.first_seen_at,
         pushed_at=row.pushed_at,
+        known_since=row.known_since,
         origin=row.origin,
+        source=row.source,
+        base_step=row.base_step,
         digest=row.digest,
         compressed_bytes=row.compressed_bytes,
         layer_count=row.layer_count,

@@ -5,23 +5,29 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.history.lookup import find_tag
 from app.history.values import build_at
-from app.models import Build, Manifest, Series, Tag, TagEvent
+from app.models import Build, BuildStep, Manifest, ManifestLayer, Origin, Series, Tag, TagEvent, TagEventKind
 from app.registry.reference import Repository
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A change: from `at` on, the series is this build. `compressed_bytes` None: not measured yet."""
+    """A change: from `at` on, the series is this build. `compressed_bytes` None: not measured yet.
+
+    `origin` and `source` say where it is known from, `base_step` is the text of the step that made its first layer.
+    """
 
     build_id: int
     at: datetime
     compressed_bytes: int | None
     digest: str
+    origin: str = Origin.POLL
+    source: str | None = None
+    base_step: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,10 @@ class TagEventRow:
 
 @dataclass(frozen=True, slots=True)
 class TagHistory:
-    """A tag's state, all its series in the order in which they appeared, and its events, oldest first."""
+    """A tag's state, all its series in the order in which they appeared, and its events, oldest first.
+
+    `observed_since` is our own first look at the tag: what came before is known from others only. None: never.
+    """
 
     image: str
     full_name: str
@@ -62,6 +71,7 @@ class TagHistory:
     checked_at: datetime | None
     changed_at: datetime | None
     next_check_at: datetime
+    observed_since: datetime | None
     series: tuple[SeriesHistory, ...]
     events: tuple[TagEventRow, ...]
 
@@ -97,6 +107,7 @@ async def series_of(session: AsyncSession, repository: Repository, tag: str, win
         checked_at=row.checked_at,
         changed_at=row.changed_at,
         next_check_at=row.next_check_at,
+        observed_since=await _observed_since(session, row.id),
         series=tuple(
             SeriesHistory(one.platform, one.first_seen_at, one.dropped_at, cut(points[one.id], window))
             for one in await _series(session, row.id, window)
@@ -120,20 +131,40 @@ async def _series(session: AsyncSession, tag_id: int, window: Window) -> Sequenc
     return (await session.scalars(query)).all()
 
 
+async def _observed_since(session: AsyncSession, tag_id: int) -> datetime | None:
+    first = func.min(TagEvent.at, type_=TagEvent.at.type)
+    found: datetime | None = await session.scalar(
+        select(first).where(TagEvent.tag_id == tag_id, TagEvent.kind == TagEventKind.SEEN)
+    )
+    return found
+
+
 async def _points(session: AsyncSession, tag_id: int) -> dict[int, list[Point]]:
     """Per series, in order; a push date that runs backwards yields to the date that we saw it."""
     found = await session.execute(
-        select(Build.series_id, Build.id, build_at(), Build.first_seen_at, Manifest.compressed_bytes, Manifest.digest)
+        select(
+            Build.series_id,
+            Build.id,
+            build_at(),
+            Build.first_seen_at,
+            Manifest.compressed_bytes,
+            Manifest.digest,
+            Build.origin,
+            Build.source,
+            BuildStep.text,
+        )
         .join(Manifest, Manifest.id == Build.manifest_id)
         .join(Series, Series.id == Build.series_id)
+        .outerjoin(ManifestLayer, (ManifestLayer.manifest_id == Manifest.id) & (ManifestLayer.position == 0))
+        .outerjoin(BuildStep, BuildStep.id == ManifestLayer.build_step_id)
         .where(Series.tag_id == tag_id)
         .order_by(Build.series_id, Build.first_seen_at, Build.id)
     )
     points: dict[int, list[Point]] = defaultdict(list)
-    for series_id, build_id, at, seen_at, amount, digest in found:
+    for series_id, build_id, at, seen_at, amount, digest, origin, source, base_step in found:
         mine = points[series_id]
         backwards = bool(mine) and at <= mine[-1].at
-        mine.append(Point(build_id, seen_at if backwards else at, amount, digest))
+        mine.append(Point(build_id, seen_at if backwards else at, amount, digest, origin, source, base_step))
     return points
 
 

@@ -45,7 +45,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": when, "ago": partial(when, relative=True), "short": short_digest}
+    made.filters |= {"when": when, "day": day, "ago": partial(when, relative=True), "short": short_digest}
     made.globals |= {"static": static_url, "as_percent": percent_text, "Unit": Unit}
     return made
 
@@ -85,6 +85,11 @@ def when(moment: datetime | None, *, relative: bool = False) -> Markup:
         return Markup("never")
     text = f"{moment.day} {moment:%b %Y, %H:%M} UTC"
     return _TIME.format(moment.isoformat(timespec="seconds"), _RELATIVE if relative else "", text)
+
+
+def day(moment: datetime) -> Markup:
+    """A `<time>` that says the day alone, in UTC."""
+    return _TIME.format(moment.isoformat(timespec="seconds"), "", f"{moment.day} {moment:%b %Y}")
 
 
 def short_digest(digest: str) -> str:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from app.history.builds import BuildFilter, build_detail, builds_of_manifest, builds_page, manifest_detail
+from app.history.builds import BuildFilter, BuildRow, build_detail, builds_of_manifest, builds_page, manifest_detail
 from app.registry.reference import parse_digest
 from app.web.api import examples
 from app.web.api.answering import link, next_page, reads, send
@@ -10,6 +10,7 @@ from app.web.api.parameters import CursorText, Limit, PerhapsImage, Platforms, R
 from app.web.api.schemas import BuildDocument, BuildList, BuildOut, ManifestDocument, ManifestOut
 from app.web.cursor import decode_cursor
 from app.web.dependencies import ReadSession
+from app.web.release_lines import line_of
 
 router = APIRouter(tags=["Builds"])
 
@@ -32,7 +33,7 @@ async def list_builds(
     wanted = BuildFilter(named.repository, named.tag, platforms) if named else BuildFilter(platforms=platforms)
     page = await builds_page(session, wanted, limit=limit, after=decode_cursor("builds", cursor))
     following = next_page(request, "builds", page.after)
-    items = [BuildOut.model_validate(row) for row in page.items]
+    items = [_build(row) for row in page.items]
     return send(BuildList(items=items, next=following), headers=link(following))
 
 
@@ -44,7 +45,15 @@ async def list_builds(
 )
 async def get_build(session: ReadSession, build_id: RowId) -> Response:
     """Its digests, each called by what it names, its layers with their steps, and its neighbours."""
-    return send(BuildDocument.model_validate(await build_detail(session, build_id)))
+    found = await build_detail(session, build_id)
+    document = BuildDocument(
+        build=_build(found.build),
+        tag_digest=found.tag_digest,
+        manifest=ManifestOut.model_validate(found.manifest),
+        previous_id=found.previous_id,
+        next_id=found.next_id,
+    )
+    return send(document)
 
 
 @router.get(
@@ -56,5 +65,10 @@ async def get_build(session: ReadSession, build_id: RowId) -> Response:
 async def get_manifest(session: ReadSession, digest: str) -> Response:
     """Its layers, and which builds ran on it. The digest is a platform's, not that of an index."""
     found = await manifest_detail(session, parse_digest(digest))
-    builds = [BuildOut.model_validate(row) for row in await builds_of_manifest(session, digest)]
+    builds = [_build(row) for row in await builds_of_manifest(session, digest)]
     return send(ManifestDocument(manifest=ManifestOut.model_validate(found), builds=builds))
+
+
+def _build(row: BuildRow) -> BuildOut:
+    known = {name: getattr(row, name) for name in BuildOut.model_fields if name != "release_line"}
+    return BuildOut(**known, release_line=line_of(row))

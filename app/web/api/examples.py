@@ -67,6 +67,7 @@ SERIES: dict[str, Any] = {
     "unit": "bytes",
     "status": "ok",
     "checked_at": 1_788_260_400,
+    "observed_since": 1_753_000_000,
     "series": [
         {
             "platform": "linux/amd64",
@@ -83,9 +84,12 @@ BUILD: dict[str, Any] = {
     **_NAMES,
     "platform": "linux/amd64",
     "at": _AT,
-    "first_seen_at": "2026-08-22T10:00:00Z",
+    "first_seen_at": _AT,
     "pushed_at": _AT,
-    "origin": "poll",
+    "known_since": None,
+    "origin": "sibling",
+    "source": "bookworm-20260822-slim",
+    "release_line": "bookworm",
     "digest": _DIGEST,
     "compressed_bytes": 29_639_818,
     "layer_count": 1,
@@ -101,6 +105,7 @@ MANIFEST: dict[str, Any] = {
     "fetched_at": "2026-08-22T10:00:01Z",
     "compressed_bytes": 29_639_818,
     "layer_count": 1,
+    "layers_pruned_at": None,
     "layers": [
         {
             "position": 0,
@@ -136,6 +141,21 @@ WATCH: dict[str, Any] = {
     "expand_error": None,
 }
 WATCHES: dict[str, Any] = {"items": [WATCH]}
+BACKFILL: dict[str, Any] = {
+    "id": 7,
+    **_NAMES,
+    "state": "done",
+    "reason": "watch",
+    "requested_at": _AT,
+    "next_try_at": None,
+    "done_at": "2026-08-22T09:14:31Z",
+    "found": 352,
+    "added": 344,
+    "failures": 0,
+    "error_code": None,
+    "error_message": None,
+}
+BACKFILLS: dict[str, Any] = {"items": [BACKFILL], "next": None}
 STATUS: dict[str, Any] = {
     "revision": 4711,
     "counts": {"repositories": 30, "tags": 64, "series": 412, "failing_tags": 0, "gone_tags": 1, "new_tags": 0},
@@ -171,6 +191,17 @@ STATUS: dict[str, Any] = {
         }
     ],
     "pending": [{"reason": "quota", "priority": 0, "count": 3}],
+    "backfills": {"waiting": 2, "running": 1, "failing_count": 0, "failing": []},
     "workers": [{"id": "host-1", "version": "0.1.0", "started_at": _AT, "beat_at": _AT, "alive": True}],
     "warnings": [],
 }
+EXPORT_CSV = (
+    "repository,tag,platform,first_seen_at,pushed_at,known_since,origin,source,digest,compressed_bytes,layers,"
+    "media_type,config_digest,created_at\n"
+    f"debian,bookworm-slim,linux/amd64,{_AT},,,poll,,{_DIGEST},29639818,1,,,2026-08-22T00:00:00Z\n"
+)
+EXPORT_JSONL = (
+    f'{{"repository":"debian","tag":"bookworm-slim","platform":"linux/amd64","first_seen_at":"{_AT}","pushed_at":null,'
+    f'"known_since":null,"origin":"poll","source":null,"digest":"{_DIGEST}","compressed_bytes":29639818,"layers":1,'
+    '"media_type":null,"config_digest":null,"created_at":"2026-08-22T00:00:00Z"}\n'
+)

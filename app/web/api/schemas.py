@@ -125,6 +125,9 @@ class SeriesDocument(Schema):
     unit: Literal["bytes"]
     status: str
     checked_at: int | None = Field(description="Seconds since 1970: until when the last values are known to hold.")
+    observed_since: int | None = Field(
+        description="Seconds since 1970: our own first look; what came before is known from others. null: never looked."
+    )
     series: list[SeriesOut]
     events: list[EventOut]
 
@@ -136,10 +139,20 @@ class BuildOut(Schema):
     image: ImageName
     tag: TagName
     platform: PlatformName
-    at: datetime = Field(description="`pushed_at` where known, else `first_seen_at`.")
-    first_seen_at: datetime
+    at: datetime = Field(description="`pushed_at` where known, else `known_since` where known, else `first_seen_at`.")
+    first_seen_at: datetime = Field(description="By polling; of a build from another source, that source's word.")
     pushed_at: datetime | None = Field(description="The registry's word.")
-    origin: str = Field(description="poll, sibling, hub or import.", examples=["poll"])
+    known_since: datetime | None = Field(description="An earlier moment from which another source knows this build.")
+    origin: str = Field(description="poll, sibling, hub, history or import.", examples=["poll"])
+    source: str | None = Field(
+        description="Where exactly it is known from: the sibling tag, the imported file; null for polls.",
+        examples=["bookworm-20260918-slim"],
+    )
+    release_line: str | None = Field(
+        description="The distribution's release that it stands on, where a sibling's name or the first layer's build "
+        "step tells: a floating tag moves from one to the next.",
+        examples=["bookworm"],
+    )
     digest: Digest = Field(description="Of the platform's manifest.")
     compressed_bytes: Bytes | None
     layer_count: int | None
@@ -174,6 +187,7 @@ class ManifestOut(Schema):
     fetched_at: datetime | None
     compressed_bytes: Bytes | None = Field(description="Sum of the layers' compressed bytes.")
     layer_count: int | None
+    layers_pruned_at: datetime | None = Field(description="The layers were given up to save room; the bytes stay.")
     layers: list[LayerOut]
 
 

@@ -46,6 +46,7 @@ def document(history: TagHistory) -> dict[str, Any]:
         "unit": "bytes",
         "status": history.status,
         "checked_at": int(history.checked_at.timestamp()) if history.checked_at else None,
+        "observed_since": int(history.observed_since.timestamp()) if history.observed_since else None,
         "series": [_columns(one) for one in history.series],
         "events": [
             {"t": int(one.at.timestamp()), "kind": one.kind, "digest": one.digest, "platform": one.platform}

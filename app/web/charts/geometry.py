@@ -2,17 +2,18 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """From `at` (epoch seconds) on, a line has this value. None leaves a gap: with a build, its size is still
-    pending; without one, the tag or the platform was gone."""
+    pending; without one, the tag or the platform was gone. `source` says in words where that is known from."""
 
     at: int
     compressed_bytes: int | None
     build_id: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +53,24 @@ def clipped(steps: Sequence[Step], start: int, end: int) -> Iterator[Step]:
             carried = step
             continue
         if carried is not None:
-            yield Step(start, carried.compressed_bytes, carried.build_id)
+            yield replace(carried, at=start)
             carried = None
         if step.at > end:
             return
         yield step
     if carried is not None:
-        yield Step(start, carried.compressed_bytes, carried.build_id)
+        yield replace(carried, at=start)
 
 
-def path(steps: Sequence[Step], frame: Frame) -> str:
-    """The step line as relative integer commands, "M0 1200h500v-40h9500"; a gap lifts the pen. "" if never seen."""
+def path(steps: Sequence[Step], frame: Frame, since: int | None = None, until: int | None = None) -> str:
+    """The step line as relative integer commands, "M0 1200h500v-40h9500"; a gap lifts the pen. "" if never seen.
+
+    `since` and `until` draw a part of the frame's window only; two parts that meet join to the whole line.
+    """
+    begin, end = frame.start if since is None else since, frame.end if until is None else until
     parts: list[str] = []
     pen: tuple[int, int] | None = None
-    for step in clipped(steps, frame.start, frame.end):
+    for step in clipped(steps, begin, end):
         x, y = frame.x(step.at), None if step.compressed_bytes is None else frame.y(step.compressed_bytes)
         if pen is not None and y == pen[1]:
             continue
@@ -75,7 +80,7 @@ def path(steps: Sequence[Step], frame: Frame) -> str:
             parts.append(f"M{x} {y}" if pen is None else f"v{y - pen[1]}")
         pen = None if y is None else (x, y)
     if pen is not None:
-        parts.append(f"h{frame.width - pen[0]}")
+        parts.append(f"h{frame.x(end) - pen[0]}")
     return "".join(parts)
 
 

@@ -10,6 +10,7 @@ Theme = Literal["light", "dark", "auto"]
 WIDTH, HEIGHT = 960, 420
 _LEFT, _TOP, _RIGHT, _BOTTOM = 84, 64, 28, 72
 _LEGEND_WIDTH = 150
+_NOTE_ROW = 15
 
 _LIGHT = ("#ffffff", "#1c1a22", "#5d5868", "#e4e1ea", "#711850", "#732aa6", "#bc7f1c", "#2a3a0a", "#8f85b9", "#1a9e76")
 _DARK = ("#15131a", "#eeecf3", "#a7a1b5", "#322e3c", "#818fc3", "#e4e189", "#52e8d0", "#e29602", "#b759f7", "#eb2a5f")
@@ -19,7 +20,11 @@ _STYLE = (
     ".back{fill:var(--bg)}.grid-x line,.grid-y line{stroke:var(--rule)}.grid-x text{text-anchor:middle}"
     ".grid-y text{text-anchor:end}.plot{overflow:visible}path{fill:none;stroke-width:2;stroke-linejoin:round;"
     "stroke-linecap:round;vector-effect:non-scaling-stroke;stroke:var(--c)}circle,rect.key{fill:var(--c)}"
-    ".dashed{stroke-dasharray:6 4}.muted{--c:var(--soft)!important;stroke-width:1}"
+    ".dashed{stroke-dasharray:6 4}.told{stroke-width:1.5;stroke-dasharray:1.5 3}"
+    ".dashed.told{stroke-dasharray:6 3 1.5 3}circle.told{fill:var(--bg);stroke:var(--c);stroke-dasharray:none}"
+    ".notes line{stroke:var(--soft)}.note-switch line{stroke-dasharray:6 3}"
+    ".notes text{text-anchor:middle}.notes .from{text-anchor:start}"
+    ".notes .upto{text-anchor:end}.short{display:none}.muted{--c:var(--soft)!important;stroke-width:1}"
 )
 
 
@@ -36,7 +41,8 @@ _KEY = Markup('<rect class="key {}" x="{}" y="{}" width="14" height="4"/><text x
 def standalone(chart: Chart, theme: Theme) -> str:
     """The whole SVG document; "auto" follows the reader's colour scheme."""
     inner = plot(chart)
-    place = (_LEFT, _TOP, WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM)
+    top = _TOP + chart.note_rows * _NOTE_ROW
+    place = (_LEFT, top, WIDTH - _LEFT - _RIGHT, HEIGHT - top - _BOTTOM)
     return _DOCUMENT.format(
         width=WIDTH,
         height=HEIGHT,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from app.web.charts.geometry import Frame, Line, Step, path, value_range
+from app.web.charts.notes import Note, Placed, drawn, placed
 from app.web.charts.scale import ByteAxis, Tick, byte_axis, spread, time_ticks
 from app.web.charts.units import Unit
 
@@ -19,6 +20,7 @@ _SPARK_MARGIN = 3
 _PLOT = Markup(
     '<svg class="plot" role="group" aria-labelledby="plot-title"><title id="plot-title">{title}</title>'
     '<g class="grid-x">{times}</g><g class="grid-y">{values}</g>'
+    '<g class="notes">{notes}</g>'
     '<svg class="lines" viewBox="0 0 {width} {height}" preserveAspectRatio="none">{paths}</svg>'
     '<g class="ends">{ends}</g></svg>'
 )
@@ -36,7 +38,10 @@ _SPARK = Markup(
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a step chart shows: lines over a window of epoch seconds; `emphasised` labels stand out among many."""
+    """What a step chart shows: lines over a window of epoch seconds; `emphasised` labels stand out among many.
+
+    `observed_from`: what lies before is known from others only, and drawn as such; None: all is our own.
+    """
 
     title: str
     lines: tuple[Line, ...]
@@ -45,6 +50,23 @@ class Chart:
     unit: Unit = Unit.MB
     zero_based: bool = False
     emphasised: frozenset[str] = frozenset()
+    observed_from: int | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def told_until(self) -> int:
+        """Where in the window our own observations begin: its start if all are ours, its end if none is."""
+        return self.start if self.observed_from is None else min(max(self.observed_from, self.start), self.end)
+
+    @property
+    def placed_notes(self) -> tuple[Placed, ...]:
+        """The notes that lie in the window."""
+        return placed(self.notes, self.start, self.end)
+
+    @property
+    def note_rows(self) -> int:
+        """How many rows of labels stand above the plot."""
+        return max((one.row + 1 for one in self.placed_notes if one.row is not None), default=0)
 
     @property
     def axis(self) -> ByteAxis | None:
@@ -72,6 +94,7 @@ def plot(chart: Chart) -> Markup | None:
         title=chart.title,
         times=_time_grid(time_ticks(chart.start, chart.end)),
         values=_byte_grid(axis.ticks),
+        notes=drawn(chart.placed_notes),
         width=frame.width,
         height=frame.height,
         paths=_paths(chart, frame),
@@ -91,8 +114,13 @@ def _byte_grid(ticks: Sequence[Tick]) -> Markup:
 
 
 def _paths(chart: Chart, frame: Frame) -> Markup:
+    """Each line in up to two parts that meet: what others tell of it, and what we saw ourselves."""
+    told = chart.told_until
     return _joined(
-        _PATH.format(chart.line_class(index), index, path(line.steps, frame)) for index, line in _from_behind(chart)
+        _PATH.format(chart.line_class(index) + extra, index, path(line.steps, frame, since, until))
+        for index, line in _from_behind(chart)
+        for since, until, extra in ((chart.start, told, " told"), (told, chart.end, ""))
+        if since < until
     )
 
 
@@ -104,8 +132,9 @@ def _from_behind(chart: Chart) -> list[tuple[int, Line]]:
 def _ends(chart: Chart, frame: Frame) -> Markup:
     """A dot at the newest value: without it a history of minutes would be invisible."""
     newest = [(index, _last_value(line, chart.end)) for index, line in _from_behind(chart)]
+    extra = " told" if chart.told_until == chart.end else ""
     return _joined(
-        _END.format(chart.line_class(index), index, _percent(frame.y(value) / frame.height))
+        _END.format(chart.line_class(index) + extra, index, _percent(frame.y(value) / frame.height))
         for index, value in newest
         if value is not None
     )

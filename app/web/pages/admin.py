@@ -84,7 +84,7 @@ async def add(
     typed: Annotated[Typed, Depends(_typed)],
     back: Annotated[str, Form(max_length=1000)] = "",
 ) -> Response:
-    """A new watch, or the form again with what was typed and what is wrong with it. `back` is where it was asked for."""
+    """A new watch and `back` to where it was asked for, or the form again with what was typed and what is wrong."""
     try:
         spec = WatchSpec.parse(typed.image, typed.platforms.replace(",", " ").split(), typed.interval)
         await add_watch(session, spec, origin="page", now=now)

@@ -8,7 +8,8 @@ from fastapi.responses import HTMLResponse
 from app.history.builds import build_detail
 from app.web.charts.units import Unit
 from app.web.dependencies import ReadSession
-from app.web.pages.words import ORIGINS
+from app.web.pages.words import dated_by, known_from
+from app.web.release_lines import line_of
 from app.web.templates import render
 
 router = APIRouter()
@@ -24,4 +25,11 @@ async def build(
 ) -> HTMLResponse:
     """Digests, dates, layers with bytes and steps, and the builds before and after."""
     detail = await build_detail(session, build_id)
-    return render(request, "build.html", {"detail": detail, "unit": unit, "origins": ORIGINS})
+    context = {
+        "detail": detail,
+        "unit": unit,
+        "known_from": known_from(detail.build.origin, detail.build.source),
+        "dated_by": dated_by(detail.build),
+        "release_line": line_of(detail.build),
+    }
+    return render(request, "build.html", context)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
+from app.history.backfills import backfill_of
 from app.history.builds import BuildFilter, builds_page
 from app.history.names import tag_names
 from app.history.series import Point, TagHistory, series_of
@@ -19,9 +20,12 @@ from app.web.charts.svg import plot
 from app.web.charts.units import Unit
 from app.web.cursor import decode_cursor, encode_cursor
 from app.web.dependencies import Now, ReadSession
-from app.web.pages.figure import Range, View, chart_of, ordered, table_of
+from app.web.login import form_token_of
+from app.web.pages.figure import Range, View, chart_of, known_until, ordered, release_switches, table_of
+from app.web.pages.login import NOT_KEPT
 from app.web.pages.query import read_reference
-from app.web.pages.words import EVENTS, ORIGINS
+from app.web.pages.words import EVENTS, dated_by, known_from
+from app.web.release_lines import line_of
 from app.web.security import IMAGE_POLICY
 from app.web.templates import render, unit_parameter, url
 
@@ -74,15 +78,19 @@ async def image(request: Request, session: ReadSession, now: Now, query: Wanted)
     wanted = BuildFilter(repository, tag, query.platform or None)
     builds = await builds_page(session, wanted, limit=_BUILDS, after=decode_cursor(_LISTING, query.after))
     context = {
+        "past": await backfill_of(session, repository, tag, now),
         "chart": chart,
         "plot": plot(chart),
         "payload": payload(chart),
-        "table": table_of(chart),
+        "table": table_of(history, chart),
         "builds": builds,
         "next_cursor": encode_cursor(_LISTING, builds.after) if builds.after else None,
         "siblings": [one for one in await tag_names(session, repository) if one.name != tag],
     }
-    return render(request, "image.html", context | _state(history, now) | _wording(query, history))
+    csrf = form_token_of(request)
+    answer = render(request, "image.html", context | {"csrf": csrf} | _state(history, now) | _wording(query, history))
+    answer.headers.update(NOT_KEPT if csrf else {})
+    return answer
 
 
 def _state(history: TagHistory, now: datetime) -> dict[str, Any]:
@@ -90,11 +98,13 @@ def _state(history: TagHistory, now: datetime) -> dict[str, Any]:
     began = min((one.points[0].at for one in history.series if one.points), default=now)
     return {
         "history": history,
-        "headline": headline(history, now),
+        "headline": headline(history, known_until(history, now)),
+        "known_until": known_until(history, now),
+        "switches": release_switches(history),
         "pending": is_pending(history),
         "dropped": {one.platform for one in history.series if one.dropped_at},
         "began": began,
-        "young": now - began < _YOUNG,
+        "young": history.watched and now - began < _YOUNG,
         "events": history.events[: -_EVENTS - 1 : -1],
         "hidden_events": max(len(history.events) - _EVENTS, 0),
     }
@@ -110,7 +120,9 @@ def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:
         "query": query,
         "unit": query.unit,
         "ranges": _RANGES,
-        "origins": ORIGINS,
+        "known_from": known_from,
+        "dated_by": dated_by,
+        "line_of": line_of,
         "event_names": EVENTS,
         "kept": [*named.items(), *state.items()],
         "build_link": url("/build", unit=unit, id=""),
@@ -122,16 +134,16 @@ def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:
     }
 
 
-def headline(history: TagHistory, now: datetime) -> Headline | None:
-    """The first platform's numbers: now, and what it was 30 days and a year ago; None without any build."""
+def headline(history: TagHistory, until: datetime) -> Headline | None:
+    """The first platform's numbers: the last ones, and what it was 30 days and a year before; None without a build."""
     series = next((one for one in ordered(history.series) if one.points), None)
     if series is None:
         return None
     return Headline(
         series.platform,
-        _measured_at(series.points, now),
-        _measured_at(series.points, now - _MONTH),
-        _measured_at(series.points, now - _YEAR),
+        _measured_at(series.points, until),
+        _measured_at(series.points, until - _MONTH),
+        _measured_at(series.points, until - _YEAR),
         series.points[-1].at,
     )
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from app.web.charts.units import Unit
-from app.web.pages.words import ORIGIN_TEXTS, ORIGINS
+from app.web.pages.words import ORIGINS
 from app.web.templates import render
 
 router = APIRouter()
@@ -49,7 +49,7 @@ class Group:
 @router.get("/about")
 async def about(request: Request, unit: Unit = Unit.MB) -> HTMLResponse:
     """What is measured, and how it is kept."""
-    return render(request, "about.html", {"unit": unit, "origins": ORIGINS, "origin_texts": ORIGIN_TEXTS})
+    return render(request, "about.html", {"unit": unit, "origins": ORIGINS.values()})
 
 
 @router.get("/api")
