@@ -3,11 +3,15 @@
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+from app.backfill.chainguard import ChainguardHistory
 from app.backfill.complete import Completing, complete, past_build
 from app.backfill.dating import Dating
+from app.backfill.gcr import GcrMap
 from app.backfill.hub import HubSiblings
+from app.backfill.quay import QuayHistory
 from app.backfill.siblings import Siblings
 from app.backfill.stored import stored_sources
+from app.backfill.tag_history import OciTagHistory
 from app.backfill.told import Asking, Memory, Source, Told, Wanted
 from app.history.past import PastBuild, PastManifest
 from app.polling.look import looking_at
@@ -20,7 +24,15 @@ __all__ = ["Memory", "Wanted", "gather"]
 
 log = logging.getLogger(__name__)
 PULLS_AGAIN_SECONDS = 3_600.0  # where the registry does not say when
-SOURCES: tuple[Source, ...] = (HubSiblings(), Siblings())
+# What is cheap and exact first: of two that tell of one document, the earlier date counts in the end.
+SOURCES: tuple[Source, ...] = (
+    HubSiblings(),
+    QuayHistory(),
+    GcrMap(),
+    ChainguardHistory(),
+    OciTagHistory(),
+    Siblings(),
+)
 
 
 async def gather(
@@ -42,7 +54,7 @@ async def gather(
     now = Completing(asking, polling.database, looking, repository, Dating(asking))
     failed: list[RegistryError] = []
     for source in SOURCES:
-        if source.covers(asking, repository):
+        if source.covers(repository):
             async for builds in _told_by(source, now, tags, failed):
                 yield builds
     if +asking.skipped:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.backfill.lineage import Entry, aliases_by_digest, runs_of, telling_name
-from app.backfill.siblings import Siblings
+from app.backfill.siblings import listed_siblings
 from app.backfill.told import Asking, PlatformTold, Told, Wanted
 from app.models import Origin
 from app.registry.errors import NotFound, ProtocolError
@@ -22,9 +22,9 @@ _SHORTEST_QUERY = 3  # characters; "." would be found in every tag
 class HubSiblings:
     """Repositories of Docker Hub; by `tags/list` where the API is switched off or does not know them."""
 
-    def covers(self, asking: Asking, repository: Repository) -> bool:
+    def covers(self, repository: Repository) -> bool:
         """Those of docker.io."""
-        return repository.registry == HUB and asking.hub is not None
+        return repository.registry == HUB
 
     async def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
         """Each tag's siblings and its own present entry."""
@@ -39,7 +39,7 @@ class HubSiblings:
         except NotFound as problem:
             if problem.missing != "repository":
                 raise
-            async for told in Siblings().past(asking, repository, tags):  # a private one, for example
+            async for told in listed_siblings(asking, repository, tags):  # a private one, for example
                 yield told
 
 

@@ -1,34 +1,60 @@
 """Sibling tags by `tags/list`: names only. What each is, and from when, has to be asked one by one."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
+from app.backfill.gcr import GcrMap
+from app.backfill.lineage import Entry, runs_of
 from app.backfill.told import Asking, Told, Wanted
 from app.models import Origin
 from app.registry.reference import HUB, Repository
-from app.watchlist.siblings import order, siblings_of
+from app.watchlist.siblings import SiblingRule, date_in, order, siblings_of
 
 MOST_TAGS = 100_000
 MOST_SIBLINGS = 500  # of one tag and run: years of a weekly one
 
 
+def by_web_api(asking: Asking, repository: Repository) -> bool:
+    """Whether Docker Hub's web API can be asked instead, and is."""
+    return repository.registry == HUB and asking.hub is not None
+
+
 class Siblings:
     """Repositories of which the catalogue knows siblings."""
 
-    def covers(self, asking: Asking, repository: Repository) -> bool:
-        """Every registry can list its tags; Docker Hub's web API tells more."""
-        return repository.registry != HUB or asking.hub is None
+    def covers(self, repository: Repository) -> bool:
+        """Every registry can list its tags; Google's tell more at once."""
+        return not GcrMap().covers(repository)
 
     async def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
         """Each tag's siblings, the newest first; not asked where none are known."""
-        rules = [(wanted, siblings_of(asking.catalogue, repository, wanted.tag)) for wanted in tags]
-        if not any(rule for _, rule in rules):
+        if by_web_api(asking, repository):
             return
-        listed = await asking.client.list_tags(repository, limit=MOST_TAGS)
-        if listed.truncated:
-            asking.skipped["more tags than are read"] += 1
-        for wanted, rule in rules:
-            if rule is None:
-                continue
-            names = sorted((name for name in listed.names if rule.matches(name)), key=order, reverse=True)
-            asking.skipped["older than the 500 newest siblings"] += len(names[MOST_SIBLINGS:])
-            yield [Told(wanted, Origin.SIBLING, name, None) for name in names[:MOST_SIBLINGS]]
+        async for told in listed_siblings(asking, repository, tags):
+            yield told
+
+
+async def listed_siblings(asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
+    """Each tag's siblings by the registry's own list."""
+    rules = [(wanted, siblings_of(asking.catalogue, repository, wanted.tag)) for wanted in tags]
+    if not any(rule for _, rule in rules):
+        return
+    listed = await asking.client.list_tags(repository, limit=MOST_TAGS)
+    if listed.truncated:
+        asking.skipped["more tags than are read"] += 1
+    for wanted, rule in rules:
+        if rule is None:
+            continue
+        told = list(_told(asking, wanted, rule, [name for name in listed.names if rule.matches(name)]))
+        asking.skipped["older than the 500 newest siblings"] += len(told[MOST_SIBLINGS:])
+        yield told[:MOST_SIBLINGS]
+
+
+def _told(asking: Asking, wanted: Wanted, rule: SiblingRule, names: Sequence[str]) -> Iterator[Told]:
+    """The newest first. Where the tag followed several lines, the days in the names say which one it named when."""
+    if len(rule.spans) == 1:
+        for name in sorted(names, key=order, reverse=True):
+            yield Told(wanted, Origin.SIBLING, name, None)
+        return
+    days = {name: date_in(name) for name in names}
+    for entry in runs_of(rule, [Entry(name, day) for name, day in days.items() if day is not None], asking.skipped):
+        yield Told(wanted, Origin.SIBLING, entry.name, entry.at if entry.switched else None)

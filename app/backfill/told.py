@@ -89,8 +89,8 @@ class Asking:
 class Source(Protocol):
     """Something that remembers what tags named."""
 
-    def covers(self, asking: Asking, repository: Repository) -> bool:
-        """Whether it may know this repository; asks nobody."""
+    def covers(self, repository: Repository) -> bool:
+        """Whether it may know this repository."""
         ...
 
     def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:

@@ -50,15 +50,20 @@ def _link(repository: str, page: list[str], length: int | None) -> Headers:
 
 
 def _with_manifest_map(world: World, repository: str, names: list[str], now: datetime) -> dict[str, object]:
-    """Google's answer: unpaginated, and what is behind the tags by digest, numbers as strings."""
+    """Google's answer: unpaginated, and all that there ever was by digest, tagged or not, numbers as strings.
+
+    As Artifact Registry had it, `imageSizeBytes` and `timeCreatedMs` are zero.
+    """
     contents = world.repositories[repository]
-    tagged: dict[str, list[str]] = {}
-    for name in sorted(names):
-        found = world.resolve(repository, name, now)
-        if found is not None:
-            tagged.setdefault(found.digest, []).append(name)
+    tagged = {name: timeline.at(now) for name, timeline in contents.tags.items()}
     manifests = {
-        digest: {"imageSizeBytes": "0", "mediaType": contents.documents[digest].media_type, "tag": tags}
-        for digest, tags in tagged.items()
+        digest: {
+            "imageSizeBytes": "0",
+            "mediaType": contents.documents[digest].media_type,
+            "tag": sorted(name for name, named in tagged.items() if named == digest),
+            "timeCreatedMs": "0",
+            "timeUploadedMs": str(int(at.timestamp() * 1000)),
+        }
+        for digest, at in contents.uploads(now).items()
     }
     return {"child": [], "manifest": manifests, "name": repository, "tags": sorted(names)}

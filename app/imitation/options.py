@@ -40,6 +40,10 @@ class Options:
     page_refused_above: int | None = None  # a larger n is answered 405
     oldest_first: bool = False  # instead of by name
     manifest_map: bool = False  # adds Google's `manifest` object
+    # History of tags
+    quay_api: bool = False  # Quay's /api/v1/repository/.../tag/, for public repositories
+    chainguard_history: bool = False  # Chainguard's _chainguard/history/<tag>
+    tag_history: int | None = None  # the draft _oci/tag-history/<tag>, at most so many entries to a page
 
 
 DISTRIBUTION = Options()
@@ -65,6 +69,7 @@ GHCR = Options(
     oldest_first=True,
 )
 QUAY = Options(
+    quay_api=True,
     challenge="token",
     service="quay.io",
     public_without_token=True,
@@ -77,3 +82,4 @@ QUAY = Options(
 GCR = Options(challenge="token", service="gcr.io", bare_401=True, manifest_map=True, redirect_blobs=True)
 MCR = Options(redirect_blobs=True)
 ECR = Options(challenge="token", service="public.ecr.aws", page_refused_above=1000, redirect_blobs=True)
+CHAINGUARD = Options(challenge="token", service="cgr.dev", chainguard_history=True, redirect_blobs=True)

@@ -9,6 +9,7 @@ from app.imitation import media
 from app.imitation.documents import Document, schema1
 from app.imitation.faults import Exchange, Fault
 from app.imitation.gate import PING, Clock, Gate
+from app.imitation.histories import QUAY_API, show_history, wanted_history
 from app.imitation.listing import list_tags
 from app.imitation.options import DISTRIBUTION, Options
 from app.imitation.quota import Pulls, Traffic, pull_limit_reached
@@ -108,7 +109,7 @@ class ImitationRegistry:
     def _resource(self, request: Request) -> Answer:
         found = _ROUTES.fullmatch(request.path)
         if found is None:
-            return NOT_FOUND
+            return self._history(request)
         name = found["name"]
         refusal = self.gate.refusal(request, name)
         if refusal is not None:
@@ -118,6 +119,15 @@ class ImitationRegistry:
         if found["blob"]:
             return self._blob(request, name, found["blob"])
         return list_tags(self.world, self.options, name, request, self.clock())
+
+    def _history(self, request: Request) -> Answer:
+        """Tag histories are read like manifests; Quay's is its web API's, where public repositories need no token."""
+        asked = wanted_history(self.options, request.path)
+        if asked is None:
+            return NOT_FOUND
+        if asked.kind != QUAY_API and (refusal := self.gate.refusal(request, asked.repository)) is not None:
+            return refusal
+        return show_history(self.world, self.options, asked, request, self.clock())
 
     def _manifest(self, request: Request, name: str, reference: str) -> Answer:
         now = self.clock()

@@ -24,6 +24,10 @@ class Timeline:
         position = bisect_right(self.times, now)
         return self.digests[position - 1] if position else None
 
+    def until(self, now: datetime) -> list[tuple[datetime, str | None]]:
+        """What happened up to now, oldest first."""
+        return list(zip(self.times, self.digests, strict=True))[: bisect_right(self.times, now)]
+
 
 @dataclass(slots=True)
 class Contents:
@@ -38,6 +42,15 @@ class Contents:
         self.blobs.update(document.blobs)
         for child in document.children:
             self.keep(child)
+
+    def uploads(self, now: datetime) -> dict[str, datetime]:
+        """Every document that a tag ever named until now, and when the first tag did."""
+        found: dict[str, datetime] = {}
+        for timeline in self.tags.values():
+            for at, digest in timeline.until(now):
+                if digest is not None:
+                    found[digest] = min(at, found.get(digest, at))
+        return found
 
 
 class World:
