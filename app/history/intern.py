@@ -33,11 +33,15 @@ async def intern(
 
 
 async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: Iterable[str]) -> dict[str, int]:
-    """The ids of the rows that exist, by their unique key."""
+    """The ids of the rows that exist, by their unique key; until the transaction ends, nobody removes these rows.
+
+    The lock is the one that a foreign key takes anyway, taken before rather than after somebody may prune the row.
+    """
     table, wanted = key.class_, list(names)
     found: dict[str, int] = {}
     for start in range(0, len(wanted), CHUNK):
-        rows = await session.execute(select(key, table.id).where(key.in_(wanted[start : start + CHUNK])))
+        query = select(key, table.id).where(key.in_(wanted[start : start + CHUNK]))
+        rows = await session.execute(query.with_for_update(read=True, key_share=True))
         found.update(dict(rows.all()))
     return found
 

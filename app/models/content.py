@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base, BigId, Digest, UtcTime
@@ -53,7 +53,16 @@ class ManifestLayer(Base):
     """A layer's place in a manifest, with what this manifest's descriptor says of it."""
 
     __tablename__ = "manifest_layers"
-    __table_args__ = (Index("ix_manifest_layers_layer_id", "layer_id"),)
+    __table_args__ = (
+        Index("ix_manifest_layers_layer_id", "layer_id"),
+        # For pruning; partial, since layers that are known by hearsay have no step.
+        Index(
+            "ix_manifest_layers_build_step_id",
+            "build_step_id",
+            sqlite_where=text("build_step_id IS NOT NULL"),
+            postgresql_where=text("build_step_id IS NOT NULL"),
+        ),
+    )
 
     manifest_id: Mapped[int] = mapped_column(ForeignKey("manifests.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)  # 0 is the base

@@ -17,6 +17,13 @@ def upgrade() -> None:
     op.add_column("builds", sa.Column("known_since", UTC_TIME, nullable=True))
     op.add_column("builds", sa.Column("source", sa.String(length=255), nullable=True))
     op.add_column("manifests", sa.Column("layers_pruned_at", UTC_TIME, nullable=True))
+    op.create_index(
+        "ix_manifest_layers_build_step_id",
+        "manifest_layers",
+        ["build_step_id"],
+        sqlite_where=sa.text("build_step_id IS NOT NULL"),
+        postgresql_where=sa.text("build_step_id IS NOT NULL"),
+    )
     op.create_table(
         "backfills",
         sa.Column("id", BIG_ID, nullable=False),
@@ -54,6 +61,7 @@ def downgrade() -> None:
     """Take back."""
     op.drop_table("watch_sources")
     op.drop_table("backfills")
+    op.drop_index("ix_manifest_layers_build_step_id", "manifest_layers")
     op.drop_column("manifests", "layers_pruned_at")
     op.drop_column("builds", "source")
     op.drop_column("builds", "known_since")
