@@ -1,4 +1,4 @@
-"""The APScheduler table: what runs when. The stages themselves are in app/polling."""
+"""The APScheduler table: what runs when. The stages themselves are in app/polling and app/backfill."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import delete, text, update
 
 from app import __version__
+from app.backfill.claim import due_hosts as hosts_with_backfills
+from app.backfill.run import Backfilling, backfill_host
 from app.history.waiting import due_hosts as hosts_with_details
 from app.models import Worker
 from app.polling.claim import due_hosts, release, renew
@@ -58,10 +60,12 @@ class Running:
 
 
 @asynccontextmanager
-async def working(polling: Polling, *, grace_seconds: float = GRACE_SECONDS) -> AsyncIterator[None]:
-    """Poll in the background while the block runs; at its end finish or release what is held."""
+async def working(
+    polling: Polling, backfilling: Backfilling | None = None, *, grace_seconds: float = GRACE_SECONDS
+) -> AsyncIterator[None]:
+    """Poll, and backfill if that is given, while the block runs; at its end finish or release what is held."""
     running = Running()
-    scheduler = _scheduler(polling, running)
+    scheduler = _scheduler(polling, backfilling, running)
     await _beat(polling)
     scheduler.start()
     try:
@@ -72,7 +76,7 @@ async def working(polling: Polling, *, grace_seconds: float = GRACE_SECONDS) -> 
         await _leave(polling)
 
 
-def _scheduler(polling: Polling, running: Running) -> AsyncIOScheduler:
+def _scheduler(polling: Polling, backfilling: Backfilling | None, running: Running) -> AsyncIOScheduler:
     """One line a job: when, what."""
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=_DEFAULTS)
     jobs: list[tuple[float, Callable[[Polling, Running], Awaitable[None]]]] = [
@@ -82,6 +86,8 @@ def _scheduler(polling: Polling, running: Running) -> AsyncIOScheduler:
         (15, _heartbeat),
         (6 * 3600, _tidy),
     ]
+    if backfilling is not None:
+        jobs.append((5, partial(_backfill, backfilling)))
     now = polling.clock()
     for seconds, job in jobs:
         first = now + timedelta(seconds=0 if seconds < 60 else 60)
@@ -101,6 +107,13 @@ async def _details(polling: Polling, running: Running) -> None:
         hosts = await hosts_with_details(session, polling.clock())
     for host in hosts:
         running.start(f"details {host}", partial(read_details, polling, host))
+
+
+async def _backfill(backfilling: Backfilling, polling: Polling, running: Running) -> None:
+    async with polling.database.reading() as session:
+        hosts = await hosts_with_backfills(session, polling.clock(), automatic=backfilling.automatic)
+    for host in hosts:
+        running.start(f"backfill {host}", partial(backfill_host, backfilling, host))
 
 
 async def _expand(polling: Polling, running: Running) -> None:

@@ -19,6 +19,7 @@ TAGS = [
     {"name": "Series", "description": "How that changed over time."},
     {"name": "Builds", "description": "What was behind each change."},
     {"name": "Watches", "description": "What is to be watched; the admin token changes it."},
+    {"name": "Backfills", "description": "Past sizes: what was asked for, and what came of it."},
     {"name": "Status", "description": "How the collecting is doing."},
 ]
 

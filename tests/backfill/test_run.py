@@ -200,7 +200,7 @@ async def test_a_hanging_repository_delays_no_other(lite: Play) -> None:
     lite.stage.clock.now += timedelta(minutes=1)
     async with asyncio.timeout(10):
         hanging = asyncio.create_task(backfill_host(lite.running(story), HUB_HOST))
-        while (await lite.row("42")).done_at is None or (await lite.row("3.22")).done_at is None:
+        while (await lite.row("42")).done_at is None or (await lite.row("3.22")).done_at is None:  # noqa: ASYNC110 - rows
             await asyncio.sleep(0.01)
         assert len(await lite.run(story=story, host=QUAY.registry)) == 1
         hangs.set()

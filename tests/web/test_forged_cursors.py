@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 LISTS = {
     "/api/v1/builds?cursor=": "builds",
+    "/api/v1/backfills?cursor=": "backfills",
     "/api/v1/images?sort=changed&cursor=": "images:changed:False",
     "/api/v1/images?sort=bytes&order=desc&cursor=": "images:bytes:True",
     "/api/v1/images?cursor=": "images:image:False",

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, Field, PlainSerializer
 
+from app.web.api.backfill_schemas import BackfillHealthOut
 from app.web.api.schemas import ImageName, Schema, TagName
 
 Seconds = Annotated[timedelta, PlainSerializer(timedelta.total_seconds, return_type=float)]
@@ -106,5 +107,6 @@ class StatusDocument(Schema):
     last_check_at: datetime | None
     failing: list[FailingTagOut]
     pending: list[PendingOut]
+    backfills: BackfillHealthOut = Field(description="Past sizes that are still to be fetched.")
     workers: list[WorkerOut]
     warnings: list[WarningOut]

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from app.web.api import examples, schemas, status_schemas
+from app.web.api import backfill_schemas, examples, schemas, status_schemas
 from app.web.problems import PROBLEM_JSON, TITLES
 
 READS = (
@@ -18,10 +18,12 @@ READS = (
     "/api/v1/builds/1",
     "/api/v1/watches",
     "/api/v1/watches/1",
+    "/api/v1/backfills",
     "/api/v1/status",
     "/openapi.json",
     "/metrics",
 )
+FILES = {"/api/v1/export.csv": "text/csv", "/api/v1/export.jsonl": "application/x-ndjson"}
 METHODS = {"get", "post", "patch", "delete"}
 
 Document = dict[str, Any]
@@ -52,12 +54,16 @@ def test_every_route_is_described(document: Document) -> None:
         ("/api/v1/series", "get"),
         ("/api/v1/builds", "get"),
         ("/api/v1/builds/{build_id}", "get"),
+        ("/api/v1/export.csv", "get"),
+        ("/api/v1/export.jsonl", "get"),
         ("/api/v1/manifests/{digest}", "get"),
         ("/api/v1/watches", "get"),
         ("/api/v1/watches", "post"),
         ("/api/v1/watches/{watch_id}", "get"),
         ("/api/v1/watches/{watch_id}", "patch"),
         ("/api/v1/watches/{watch_id}", "delete"),
+        ("/api/v1/backfills", "get"),
+        ("/api/v1/backfills", "post"),
         ("/api/v1/status", "get"),
     }
     names = [operation["operationId"] for *_, operation in operations(document)]
@@ -79,7 +85,8 @@ def test_every_answer_has_an_example(document: Document) -> None:
             if status in {"204", "304"}:
                 continue
             (media,) = answer["content"].items()
-            assert media[0] == (PROBLEM_JSON if int(status) >= 400 else "application/json"), (path, method, status)
+            sent = FILES.get(path, "application/json")
+            assert media[0] == (PROBLEM_JSON if int(status) >= 400 else sent), (path, method, status)
             assert media[1].get("example") or media[1]["examples"], (path, method, status)
             assert media[1]["schema"], (path, method, status)
 
@@ -112,6 +119,7 @@ def test_every_parameter_is_described(document: Document) -> None:
         (examples.BUILD_DOCUMENT, schemas.BuildDocument),
         (examples.MANIFEST_DOCUMENT, schemas.ManifestDocument),
         (examples.WATCHES, schemas.WatchList),
+        (examples.BACKFILLS, backfill_schemas.BackfillList),
         (examples.STATUS, status_schemas.StatusDocument),
     ],
 )
