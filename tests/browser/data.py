@@ -1,9 +1,10 @@
-"""What the browser looks at: the seeded history, an image with many platforms, and names that mean harm."""
+"""What the browser looks at: the seeded history, pasts told by others, many platforms, and names that mean harm."""
 
 from datetime import datetime, timedelta
 
 from app.db import open_database
 from tests.history.seed import add_series, add_tag, seed_history
+from tests.history.seed_past import seed_past
 
 HOSTILE_PLATFORM = "linux/</script><img src=x onerror=alert(1)>\"'`{{7*7}}\u2028"
 LONG_TAG = "v" + "-very-long" * 12
@@ -26,6 +27,7 @@ async def fill(url: str, now: datetime) -> None:
     database = open_database(url)
     async with database.writing() as session:
         await seed_history(session, now)
+        await seed_past(session, now)
         many = await add_tag(session, "golang:1.25", now - timedelta(days=480))
         for index, platform in enumerate(PLATFORMS):
             changes = [

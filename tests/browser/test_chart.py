@@ -18,8 +18,8 @@ SLIM = "/image?image=debian&tag=bookworm-slim"
 YEAR = 365 * 86_400
 
 
-def drawings(count: int) -> list[tuple[list[Step], Frame]]:
-    """Random lines in random windows: days to decades, bytes to terabytes, with gaps and coincidences."""
+def drawings(count: int) -> list[tuple[list[Step], Frame, int, int]]:
+    """Random lines in random windows and parts of them: days to decades, bytes to terabytes, gaps and coincidences."""
     rng = random.Random(20260901)
     made = []
     for _ in range(count):
@@ -29,7 +29,8 @@ def drawings(count: int) -> list[tuple[list[Step], Frame]]:
         times = sorted(rng.randrange(start - span // 2, start + span + span // 10) for _ in range(rng.randrange(0, 60)))
         steps = [Step(at, rng.choice([*values, *values, None])) for at in times]
         axis = byte_axis(min(values), max(values), zero_based=rng.random() < 0.3, unit=rng.choice(list(Unit)))
-        made.append((steps, Frame(start, start + span, axis.bottom, axis.top)))
+        since, until = rng.choice(((0, span), sorted(rng.sample(range(span), 2))))
+        made.append((steps, Frame(start, start + span, axis.bottom, axis.top), start + since, start + until))
     return made
 
 
@@ -45,12 +46,13 @@ def test_paths_are_the_same_to_the_byte(tab: Tab) -> None:
         [
             (
                 [{"at": step.at, "bytes": step.compressed_bytes} for step in steps],
-                {"start": frame.start, "end": frame.end, "bottom": frame.bottom, "top": frame.top},
+                {"start": frame.start, "end": frame.end, "bottom": frame.bottom, "top": frame.top}
+                | ({} if (since, until) == (frame.start, frame.end) else {"since": since, "until": until}),
             )
-            for steps, frame in given
+            for steps, frame, since, until in given
         ],
     )
-    assert drawn == [path(steps, frame) for steps, frame in given]
+    assert drawn == [path(steps, frame, since, until) for steps, frame, since, until in given]
     assert len(set(drawn)) > 300
 
 
@@ -84,20 +86,65 @@ def test_axes_and_numbers_are_the_same(tab: Tab) -> None:
     ]
 
 
+READ_DRAWING = """() => [".grid-y text", ".lines path", ".ends circle"].map((what) =>
+    [...document.querySelectorAll(what)].map((one) => [one.textContent, one.dataset.line,
+        one.classList.contains("told"), one.getAttribute("d"), one.getAttribute("cy")]))"""
+
+
 @pytest.mark.parametrize("query", ["range=3m", "range=1y&y=zero", "range=all&unit=MiB"])
 def test_switching_a_line_off_redraws_what_the_server_would(tab: Tab, query: str) -> None:
     """Axis labels, paths and dots after a click equal those of a fresh page at the address that the click wrote."""
     page = tab.open(f"/image?image=golang&tag=1.25&{query}")
     for platform in ("linux/s390x", "windows/amd64/10.0.20348.4171", "linux/386"):
         page.get_by_label(platform).uncheck()
-    read = """() => [".grid-y text", ".lines path", ".ends circle"].map((what) =>
-        [...document.querySelectorAll(what)].map((one) =>
-            [one.textContent, one.dataset.line, one.getAttribute("d"), one.getAttribute("cy")]))"""
-    redrawn, written = page.evaluate(read), page.url
+    redrawn, written = page.evaluate(READ_DRAWING), page.url
     page.goto(written)
-    assert page.evaluate(read) == redrawn
+    assert page.evaluate(READ_DRAWING) == redrawn
     assert len(redrawn[1]) == 7
     assert "platform=linux%2Famd64" in written
+
+
+def test_what_others_tell_is_redrawn_as_the_server_would(tab: Tab) -> None:
+    """Both parts of a line, with their classes, and the notes above stay as they were."""
+    page = tab.open("/image?image=python&tag=3.12-slim&range=3y")
+    notes = page.locator(".notes").inner_html()
+    page.get_by_label("linux/arm64").uncheck()
+    redrawn = page.evaluate(READ_DRAWING)
+    page.goto(page.url)
+    assert page.evaluate(READ_DRAWING) == redrawn
+    assert [told for _, _, told, *_ in redrawn[1]] == [True, False]
+    assert page.locator(".notes").inner_html() == notes
+
+
+def test_the_readout_says_where_a_value_is_known_from(tab: Tab) -> None:
+    """Told by a dated tag, or seen by us; spoken as well as shown."""
+    page = tab.open("/image?image=python&tag=3.12-slim&range=3y")
+    page.locator(".plot").focus()
+    page.keyboard.press("End")
+    spoken, readout = page.locator("[aria-live]"), page.locator(".readout")
+    expect(readout).to_contain_text("seen by Tarewatch")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(spoken).to_contain_text("from the tag 3.12.0-slim-bookworm")
+
+
+def test_notes_fit_the_screen(new_tab: Open) -> None:
+    """Five moves in eleven years: full labels on a desktop, short ones on a phone, none over another."""
+    boxes = """() => [...document.querySelectorAll(".notes text")].filter((one) => one.getClientRects().length)
+        .map((one) => [one.textContent, one.getBoundingClientRect()]).map(([text, { left, right, top, bottom }]) =>
+            [text, left, right, top, bottom])"""
+    for viewport, first in (((1180, 900), "jessie \u2192 stretch"), ((390, 844), "\u2192 stretch")):
+        page = new_tab(viewport={"width": viewport[0], "height": viewport[1]}).open(
+            "/image?image=debian&tag=stable&range=all"
+        )
+        labels = page.evaluate(boxes)
+        assert labels[0][0] == first
+        assert len(labels) >= 5
+        for index, (_, left, right, top, bottom) in enumerate(labels):
+            assert left >= 0
+            assert right <= viewport[0]
+            for _, other_left, other_right, other_top, other_bottom in labels[index + 1 :]:
+                assert right <= other_left or other_right <= left or bottom <= other_top + 1 or other_bottom <= top + 1
 
 
 def test_hovering_reads_the_nearest_line_first(tab: Tab) -> None:

@@ -15,8 +15,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PAGES = {
     "images": "/",
     "nothing found": "/?search=zzz",
+    "all known": "/?scope=all&search=r",
     "image": "/image?image=debian&tag=bookworm-slim&range=6m",
     "many platforms": "/image?image=golang&tag=1.25&range=3m&unit=MiB",
+    "told by others": "/image?image=debian&tag=stable&range=all",
+    "not watched": "/image?image=redis&tag=3.2",
     "pending": "/image?image=alpine&tag=3.20&range=6m&y=zero",
     "new": "/image?image=busybox",
     "hostile": f"/image?image=quay.io/hostile/name&tag={LONG_TAG}",
