@@ -171,7 +171,7 @@ def _versions_read(clone: Clone, blobs: Blobs) -> Iterator[tuple[PageVersion, Pa
 
 def _read(body: bytes | None) -> _Read:
     if body is None:
-        return PageRefused("the clone lacks this version (is it a partial clone?)"), 0
+        return PageRefused("the clone lacks this version of the page"), 0
     return _parsed(body), len(body)
 
 

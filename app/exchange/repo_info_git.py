@@ -142,6 +142,8 @@ def open_clone(path: Path) -> Iterator[Clone]:
     shallow = _run(path, "rev-parse", "--is-shallow-repository")
     if not _run(path, "rev-parse", "--revs-only", "HEAD^{commit}"):
         raise FileRefused(str(path), "a repository without commits")
+    if "promisor" in _run(path, "config", "--list", "--local", "--name-only"):
+        raise FileRefused(str(path), "a partial clone, which lacks pages; clone it without --filter")
     with tempfile.TemporaryFile(prefix="tarewatch-") as listing:
         _run(path, *_LOG, into=listing)
         yield Clone(path, shallow == "true", sum(1 for _ in _versions(listing)), listing)
