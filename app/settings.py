@@ -65,6 +65,11 @@ class Settings(BaseSettings):
     backfill: Literal["on", "off"] = Field(
         "on", description="Whether past sizes are fetched for what is newly watched, without being asked."
     )
+    keep_details: Duration | None = Field(
+        None,
+        ge=timedelta(days=1),
+        description="How long the layers of builds are kept once the builds have ended; not set: for ever.",
+    )
     registries: Path | None = Field(
         None, description="A TOML file with a table per registry: mirrors, credentials, custom CAs, plain http."
     )

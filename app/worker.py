@@ -14,6 +14,7 @@ from sqlalchemy import delete, text, update
 from app import __version__
 from app.backfill.claim import due_hosts as hosts_with_backfills
 from app.backfill.run import Backfilling, backfill_host
+from app.history.prune import prune
 from app.history.waiting import due_hosts as hosts_with_details
 from app.models import Worker
 from app.polling.claim import due_hosts, release, renew
@@ -61,11 +62,18 @@ class Running:
 
 @asynccontextmanager
 async def working(
-    polling: Polling, backfilling: Backfilling | None = None, *, grace_seconds: float = GRACE_SECONDS
+    polling: Polling,
+    backfilling: Backfilling | None = None,
+    *,
+    keep_details: timedelta | None = None,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> AsyncIterator[None]:
-    """Poll, and backfill if that is given, while the block runs; at its end finish or release what is held."""
+    """Poll, backfill if that is given, prune details if they are not kept for ever, while the block runs.
+
+    At its end finish or release what is held.
+    """
     running = Running()
-    scheduler = _scheduler(polling, backfilling, running)
+    scheduler = _scheduler(polling, backfilling, keep_details, running)
     await _beat(polling)
     scheduler.start()
     try:
@@ -76,7 +84,9 @@ async def working(
         await _leave(polling)
 
 
-def _scheduler(polling: Polling, backfilling: Backfilling | None, running: Running) -> AsyncIOScheduler:
+def _scheduler(
+    polling: Polling, backfilling: Backfilling | None, keep_details: timedelta | None, running: Running
+) -> AsyncIOScheduler:
     """One line a job: when, what."""
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=_DEFAULTS)
     jobs: list[tuple[float, Callable[[Polling, Running], Awaitable[None]]]] = [
@@ -88,6 +98,8 @@ def _scheduler(polling: Polling, backfilling: Backfilling | None, running: Runni
     ]
     if backfilling is not None:
         jobs.append((5, partial(_backfill, backfilling)))
+    if keep_details is not None:
+        jobs.append((24 * 3600, partial(_prune, keep_details)))
     now = polling.clock()
     for seconds, job in jobs:
         first = now + timedelta(seconds=0 if seconds < 60 else 60)
@@ -139,6 +151,11 @@ async def _beat(polling: Polling) -> None:
 async def _tidy(polling: Polling, running: Running) -> None:
     if polling.database.engine.dialect.name == "sqlite":
         running.start("optimize", partial(_optimize, polling))
+
+
+async def _prune(keep_details: timedelta, polling: Polling, running: Running) -> None:
+    now = polling.clock()
+    running.start("prune", partial(prune, polling.database, now - keep_details, now))
 
 
 async def _optimize(polling: Polling) -> None:

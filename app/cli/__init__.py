@@ -6,17 +6,19 @@ import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
-from app.cli import demo, import_, poll, serve, token, watch
+from app.cli import apply, demo, import_, poll, prune, serve, token, watch
 from app.db import DatabaseUnusable, why_unusable
 from app.exchange.refusals import FileRefused
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
 from app.watchlist import UnknownWatch, WatchExists, WatchInvalid
+from app.watchlist.declared import DeclarationInvalid
 from app.watchlist.importing import ImportPathInvalid
 
 EXPECTED = (
     DatabaseUnusable,
     FileRefused,
+    DeclarationInvalid,
     ImportPathInvalid,
     RegistriesFileInvalid,
     SettingsInvalid,
@@ -36,6 +38,8 @@ app.command()(serve.worker)
 app.command()(serve.migrate)
 app.command()(demo.demo)
 app.command()(poll.poll)
+app.command()(apply.apply)
+app.command("prune")(prune.prune_)
 app.command()(token.token)
 app.add_typer(watch.app, name="watch")
 app.add_typer(import_.app, name="import")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ from app.registry.pace import Pace
 from app.registry.politeness import Politeness
 from app.registry.reference import HUB
 from app.schema import require_current, upgrade
-from app.settings import Settings
+from app.settings import Settings, load_settings
 
 _T = TypeVar("_T")
 
@@ -43,6 +43,19 @@ def ready_database(settings: Settings, *, migrate: bool | None = None) -> Databa
     else:
         require_current(url)
     return open_database(url)
+
+
+def with_database(main: Callable[[Database], Coroutine[Any, Any, _T]]) -> _T:
+    """What a coroutine gives that needs nothing but the database; it is opened before and closed after."""
+    database = ready_database(load_settings())
+
+    async def opened() -> _T:
+        try:
+            return await main(database)
+        finally:
+            await database.close()
+
+    return run(opened())
 
 
 @asynccontextmanager

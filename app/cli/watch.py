@@ -1,23 +1,22 @@
 """`tarewatch watch ...`: what is watched."""
 
 import json
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.running import ready_database, run
+from app.cli import watch_import
+from app.cli.running import with_database
 from app.db import Database
 from app.polling.round import utc_now
-from app.settings import load_settings
 from app.watchlist import WatchInfo, WatchSpec, add_watches, find_watch, list_watches, pause_watches, remove_watches
-
-_T = TypeVar("_T")
+from app.watchlist.declared import as_toml
 
 app = typer.Typer(help="What is watched: add, list, pause, resume, remove.", no_args_is_help=True)
+app.command("import")(watch_import.import_)
 console = Console(highlight=False)
 
 Images = Annotated[
@@ -41,22 +40,27 @@ def add(
         async with database.writing() as session:
             await add_watches(session, specs, origin="cli", now=utc_now())
 
-    _with_database(main)
+    with_database(main)
     for spec in specs:
         console.print(f"watching {spec}", markup=False)
 
 
 @app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False) -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    toml: Annotated[bool, typer.Option("--toml", help="As a file for `tarewatch apply`.")] = False,
+) -> None:
     """List the watches."""
 
     async def main(database: Database) -> tuple[WatchInfo, ...]:
         async with database.reading() as session:
             return await list_watches(session)
 
-    watches = _with_database(main)
+    watches = with_database(main)
     if as_json:
         typer.echo(json.dumps([_as_json(watch) for watch in watches], indent=2))
+    elif toml:
+        typer.echo(as_toml(watches), nl=False)
     else:
         console.print(_table(watches) if watches else "nothing is watched; `tarewatch watch add debian:bookworm-slim`")
 
@@ -70,7 +74,7 @@ def remove(watches: Watches) -> None:
             ids = [await find_watch(session, text) for text in watches]
             return await remove_watches(session, ids, utc_now())
 
-    for spec in _with_database(main):
+    for spec in with_database(main):
         console.print(f"no longer watching {spec}", markup=False)
 
 
@@ -94,19 +98,7 @@ def _set_paused(watches: list[str], *, paused: bool) -> list[WatchSpec]:
             ids = [await find_watch(session, text) for text in watches]
             return await pause_watches(session, ids, paused, utc_now())
 
-    return _with_database(main)
-
-
-def _with_database(main: Callable[[Database], Coroutine[Any, Any, _T]]) -> _T:
-    database = ready_database(load_settings())
-
-    async def opened() -> _T:
-        try:
-            return await main(database)
-        finally:
-            await database.close()
-
-    return run(opened())
+    return with_database(main)
 
 
 def _as_json(watch: WatchInfo) -> dict[str, object]:
@@ -118,6 +110,7 @@ def _as_json(watch: WatchInfo) -> dict[str, object]:
         "interval_seconds": int(interval.total_seconds()) if interval else None,
         "paused": watch.paused,
         "origin": watch.origin,
+        "sources": [{"root": source.root, "location": source.location} for source in watch.sources],
         "tags": watch.tags,
         "matched_tags": watch.matched_tags,
         "truncated": watch.truncated,
@@ -126,7 +119,7 @@ def _as_json(watch: WatchInfo) -> dict[str, object]:
 
 
 def _table(watches: tuple[WatchInfo, ...]) -> Table:
-    table = Table("id", "image", "platforms", "interval", "tags", "state", box=None)
+    table = Table("id", "image", "platforms", "interval", "tags", "from", "state", box=None)
     for watch in watches:
         table.add_row(
             str(watch.id),
@@ -134,9 +127,18 @@ def _table(watches: tuple[WatchInfo, ...]) -> Table:
             " ".join(watch.spec.platforms or ("all",)),
             str(watch.spec.interval or "default"),
             str(watch.tags),
+            Text(_origin(watch)),
             Text(_state(watch)),
         )
     return table
+
+
+def _origin(watch: WatchInfo) -> str:
+    """Where a watch comes from: the files that name it, or who added it."""
+    if not watch.sources:
+        return watch.origin
+    more = len(watch.sources) - 1
+    return watch.sources[0].location + (f" and {more} more" if more else "")
 
 
 def _state(watch: WatchInfo) -> str:
