@@ -1,5 +1,6 @@
 """The web application: routers, the cache in front, error handlers. Made of settings and a database, nothing else."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from app.web.problems import Problem
 from app.web.revision import watching
 
 _LONGEST_BODY_BYTES = 64 * 1024
+_EXPORTS_AT_ONCE = 2  # that read from the database at the same moment; pages go first
 
 
 class Application(FastAPI):
@@ -61,6 +63,7 @@ def create_app(settings: Settings, database: Database, *, clock: Callable[[], da
     )
     app.state.settings, app.state.database, app.state.clock = settings, database, clock
     app.state.gate, app.state.cache, app.state.bump = Gate.of(settings), cache, cache.clear
+    app.state.exporting = asyncio.Semaphore(_EXPORTS_AT_ONCE)
     app.add_middleware(BodyLimit, max_bytes=_LONGEST_BODY_BYTES)
     for part in (pages, api, metrics, probes, static):
         app.include_router(part.router)

@@ -2,6 +2,7 @@
 
 Kept until the database's revision moves (`clear`), but a minute at most, since "30 days ago" moves with the clock.
 Only answers for anonymous GETs are kept; HEAD, 304, gzip and the headers of `security` are done here for all.
+What is too long to be held (`_STREAMED`) passes by as it comes, with those headers only.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Key = tuple[str, bytes, bytes, str]
 
 SESSION_COOKIE = "tarewatch_session"
+_STREAMED = "/api/v1/export."
 _FRESH_SECONDS = 60.0
 _LIVE_SECONDS = {"/status": 5.0, "/api/v1/status": 5.0, "/metrics": 5.0}
 _DEFAULT_CACHE_CONTROL = (b"cache-control", b"no-cache")  # may be kept, but asks again with its ETag each time
@@ -97,6 +99,9 @@ class CachedAnswers:
             return
         if scope["method"] not in {"GET", "HEAD"}:
             await self._write(scope, receive, send)
+            return
+        if scope["path"].startswith(_STREAMED):
+            await self._app(scope, receive, _Passing(scope, send).send)
             return
         asked = _Asked(scope["headers"])
         key = (scope["scheme"], asked.host, scope["query_string"], scope["path"])
@@ -200,11 +205,12 @@ class _Passing:
     def __init__(self, scope: Scope, send: Send) -> None:
         self.status = 0
         self._scheme = scope["scheme"]
+        self._cors = cors_headers(scope["method"], scope["path"])
         self._send = send
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": secured(message["headers"], self._scheme)}
+            message = {**message, "headers": [*secured(message["headers"], self._scheme), *self._cors]}
         await self._send(message)

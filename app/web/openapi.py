@@ -12,7 +12,8 @@ DESCRIPTION = """What container base images weigh and weighed: every change of e
 - **Images** are query parameters in any familiar spelling: `alpine` and `docker.io/library/alpine` are one.
 - **Errors** are `application/problem+json` (RFC 9457); `code` never changes.
 - **Lists** come in pages: follow `next` (also in the `Link` header) until it is null.
-- Every GET has a strong **ETag** and answers 304 to a matching `If-None-Match`. Reads are open to pages of any origin.
+- Every GET has an **ETag** (strong but for exports) and answers 304 to a matching `If-None-Match`.
+- Reads are open to pages of any origin.
 """
 TAGS = [
     {"name": "Images", "description": "What is watched, and what it weighs now."},

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.web.api import backfills, builds, images, series, status, watches
+from app.web.api import backfills, builds, export, images, series, status, watches
 
 router = APIRouter(prefix="/api/v1")
-for part in (images, series, builds, watches, backfills, status):
+for part in (images, series, builds, export, watches, backfills, status):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -60,6 +60,15 @@ def reads(model: type[BaseModel], example: Any, *problems: str) -> Responses:
     return found | _problems((*problems, "parameter-invalid", "server-error", "database-unusable"))
 
 
+def streams(media_type: str, example: str, *problems: str) -> Responses:
+    """What a GET of a whole file may answer, in this media type."""
+    weak = {"ETag": {"description": "Of the revision; send it back as If-None-Match.", "schema": {"type": "string"}}}
+    whole = {"description": "The file.", "content": {media_type: {"example": example}}, "headers": weak}
+    unchanged = {"description": "What you have, by If-None-Match, is current.", "headers": weak}
+    found: Responses = {200: whole, 304: unchanged}
+    return found | _problems((*problems, "parameter-invalid", "server-error", "database-unusable"))
+
+
 def writes(status: int, answer: dict[str, Any], *problems: str) -> Responses:
     """What a change may answer: this on success, and what the admin token may meet."""
     token = ("credentials-wrong", "no-admin-token", "too-many-attempts")
