@@ -59,6 +59,21 @@ def test_the_drawing_says_what_held(given_steps: list[Step]) -> None:
         assert {40 - y for x0, x1, y in level if x0 < at < x1} == (set() if wanted is None else {wanted})
 
 
+@given(steps, st.integers(0, 100))
+def test_two_parts_join_to_the_whole(given_steps: list[Step], border: int) -> None:
+    """Cut anywhere, the parts draw what the whole draws: no gap, nothing twice, nothing else."""
+    whole, parts = (
+        path(given_steps, FRAME),
+        [path(given_steps, FRAME, 0, border), path(given_steps, FRAME, border, 100)],
+    )
+
+    def level(drawn: list[str]) -> set[tuple[int, int]]:
+        strokes_of = [stroke for one in drawn for stroke in strokes(one)]
+        return {(x, y) for s in strokes_of for (x0, y), (x1, y1) in pairwise(s) if y == y1 for x in range(x0, x1)}
+
+    assert level(parts) == level([whole])
+
+
 def test_only_shown_lines_in_the_window_stretch_the_axis() -> None:
     """Switching a line off rescales; a peak before the window does not count."""
     lines = [

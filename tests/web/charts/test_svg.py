@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from app.web.charts.geometry import Line, Step
 from app.web.charts.payload import deltas, payload, script_json
 from app.web.charts.standalone import Theme, standalone
 from app.web.charts.svg import SPARK_HEIGHT, Chart, plot, sparkline
@@ -58,6 +59,30 @@ def test_the_seventh_line_is_dashed_and_many_are_muted() -> None:
     assert seven.line_class(6) == "s1 dashed"
     assert nine.line_class(0) == "s1"
     assert nine.line_class(1) == "s2 muted"
+
+
+def test_what_others_tell_is_drawn_apart() -> None:
+    """Two parts that meet where our own looks began; a line that only others know ends in a hollow dot."""
+    half = NOW - YEAR // 2
+    both = parsed(str(plot(chart(line("a", 10**6, 2 * 10**6, 3 * 10**6), observed_from=half))))
+    told, seen = elements(both, "path")
+    assert (told.get("class"), seen.get("class")) == ("line s1 told", "line s1")
+    assert strokes(told.get("d", ""))[-1][-1] == strokes(seen.get("d", ""))[0][0]
+    assert [dot.get("class") for dot in elements(both, "circle")] == ["s1"]
+    never = parsed(str(plot(chart(line("a", 10**6), observed_from=NOW))))
+    assert [one.get("class") for one in elements(never, "path")] == ["line s1 told"]
+    assert [dot.get("class") for dot in elements(never, "circle")] == ["s1 told"]
+    always = parsed(str(plot(chart(line("a", 10**6), observed_from=NOW - 2 * YEAR))))
+    assert [one.get("class") for one in elements(always, "path")] == ["line s1"]
+
+
+def test_the_payload_names_each_source_once() -> None:
+    """Indexes into a list of sources; one alone where a whole line has the same."""
+    steps = [Step(NOW - 9 + number, 10**6, number, f"from the tag {number // 2}") for number in range(4)]
+    data = json.loads(payload(chart(Line("a", tuple(steps)), Line("b", tuple(steps[2:])), observed_from=NOW - 3)))
+    assert data["sources"] == ["from the tag 0", "from the tag 1"]
+    assert [one["from"] for one in data["lines"]] == [[0, 0, 1, 1], [1]]
+    assert data["told"] == NOW - 3
 
 
 def test_a_sparkline_of_a_wobble_is_nearly_flat() -> None:
