@@ -17,6 +17,11 @@ class PullBudget:
         self._reserve = reserve
         self._under_way = 0
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the registry has said anything of pulls; if not, it may be because nobody asked it lately."""
+        return self._quota() is not None
+
     def covers(self, pulls: int) -> bool:
         """Whether this many more pulls leave the reserve untouched."""
         quota = self._quota()

@@ -62,13 +62,18 @@ async def _repositories(polling: Polling, ids: Iterable[int]) -> dict[int, Repos
 
 async def _affordable(looking: Looking, repository: Repository, detail: Detail) -> bool:
     """Whether a pull is left. What we last heard may be hours old: a HEAD costs none and tells anew."""
-    if looking.budget.covers(1):
+    if _covered(looking, detail) and (looking.budget.is_told or detail.reason != "layers"):
         return True
     try:
         await looking.client.head(repository, detail.digest)
     except RegistryError:
         return False
-    return looking.budget.covers(1)
+    return _covered(looking, detail)
+
+
+def _covered(looking: Looking, detail: Detail) -> bool:
+    """Layers of a manifest whose size is known are worth a pull only while there are plenty."""
+    return looking.budget.plenty(1) if detail.reason == "layers" else looking.budget.covers(1)
 
 
 async def _without_known(polling: Polling, looking: Looking, details: list[Detail]) -> list[Detail]:
@@ -117,6 +122,8 @@ async def _read(polling: Polling, looking: Looking, repository: Repository, deta
 
 
 async def _ask(looking: Looking, repository: Repository, detail: Detail) -> Found:
+    if detail.reason == "layers" and not _covered(looking, detail):
+        return Waits("layers")
     if detail.platform is not None:
         found = await read_manifest(looking, repository, detail.digest)
         if found is None:

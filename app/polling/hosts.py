@@ -11,6 +11,7 @@ from app.db import Database, insert_or_pass
 from app.history.observations import Deferred, Failed, Observation
 from app.models import Host
 from app.polling.round import Polling
+from app.registry.errors import ApiBlocked
 from app.registry.politeness import PULL_LIMIT, RATE_LIMITED, Politeness, Quota
 
 LONGEST_BACK_OFF = timedelta(minutes=15)
@@ -24,6 +25,11 @@ class Outcome:
     failures: int = 0
     deferred: int = 0
     last: Failed | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was anything to ask it."""
+        return bool(self.answered or self.failures or self.deferred)
 
     def add(self, observations: Iterable[Observation]) -> None:
         """Count what one repository's tags gave."""
@@ -75,6 +81,8 @@ def _note_state(host: Host, polling: Polling) -> None:
     elif state.pause_reason == RATE_LIMITED:
         host.paused_until = state.paused_until
         host.pause_reason = "the registry asked us to slow down (429 Too Many Requests)"
+    elif state.pause_reason == ApiBlocked.code:
+        host.paused_until, host.pause_reason = state.paused_until, "it shuts us out; the registry is asked instead"
     elif state.paused_until is not None:  # it does not answer: the client leaves it alone for a moment
         host.retry_at = max(host.retry_at or state.paused_until, state.paused_until)
     if state.quota is not None:

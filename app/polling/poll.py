@@ -1,4 +1,7 @@
-"""Ask about every due tag of a registry, and record the answers: HEAD first, more only if a digest moved."""
+"""Ask about every due tag of a registry, and record the answers: HEAD first, more only if a digest moved.
+
+Tags of Docker Hub may be told of by its web API instead (`hub_look`).
+"""
 
 import asyncio
 import logging
@@ -22,6 +25,7 @@ from app.history.record import give_up, record, record_unchanged
 from app.models import TagStatus, bump_revision
 from app.polling.claim import TAGS_PER_CLAIM, Claim, claim_tags
 from app.polling.hosts import Outcome, remember_host
+from app.polling.hub_look import HubLook, hub_look, look_by_hub, look_into_by_hub
 from app.polling.look import Looking, look_into, looking_at
 from app.polling.round import Polling
 from app.registry.client import Head
@@ -35,6 +39,7 @@ from app.registry.errors import (
     ServerError,
     UnsafeTarget,
 )
+from app.registry.hub import HUB_API
 from app.registry.reference import Repository
 
 log = logging.getLogger(__name__)
@@ -86,6 +91,8 @@ class _Round:
     looking: Looking
     report: Report
     progress: Progress | None
+    hub: HubLook | None
+    told: int = 0  # tags for which the registry was not asked
     outcome: Outcome = field(default_factory=Outcome)
     unchanged: list[list[Unchanged]] = field(default_factory=list)
 
@@ -96,7 +103,7 @@ async def poll_host(
     """Look at every due tag of one registry, once; repositories side by side, sharing the registry's slots."""
     report, looking = Report(), looking_at(polling, host)
     while claims := await _claim(polling, host, only):
-        now = _Round(polling, looking, report, progress)
+        now = _Round(polling, looking, report, progress, hub_look(polling, host, looking))
         ids = {target.tag_id for claim in claims for target in claim.targets}
         polling.held.tags.update(ids)
         try:
@@ -104,7 +111,7 @@ async def poll_host(
             await _finish(now, host)
         finally:
             polling.held.tags.difference_update(ids)
-        if not now.outcome.answered or sum(len(claim.targets) for claim in claims) < TAGS_PER_CLAIM:
+        if not (now.outcome.answered or now.told) or sum(len(claim.targets) for claim in claims) < TAGS_PER_CLAIM:
             break
     return report
 
@@ -134,7 +141,10 @@ async def _give_up(polling: Polling, targets: Sequence[Target]) -> None:
 
 async def _poll_claim(now: _Round, claim: Claim) -> None:
     at, circuit = now.polling.clock(), Circuit()
-    seen = await asyncio.gather(*(observe(now.looking, claim.repository, one, circuit) for one in claim.targets))
+    told = await look_by_hub(now.hub, claim.repository, claim.targets) if now.hub else {}
+    rest = [one for one in claim.targets if one.tag_id not in told]
+    asked = await asyncio.gather(*(observe(now.looking, claim.repository, one, circuit, now.hub) for one in rest))
+    seen = [*told.values(), *asked]
     unchanged = [one for one in seen if isinstance(one, Unchanged)]
     others = [one for one in seen if not isinstance(one, Unchanged)]
     recorded = Recorded()
@@ -143,7 +153,8 @@ async def _poll_claim(now: _Round, claim: Claim) -> None:
             recorded = await record(session, others, at, now.polling.schedule, now.polling.owner)
     recorded.unchanged = len(unchanged)
     now.unchanged.append(unchanged)
-    now.outcome.add(seen)
+    now.outcome.add(asked)
+    now.told += len(told)
     now.report.add(claim.repository, recorded, len(seen))
     if now.progress is not None:
         now.progress(claim.repository, recorded)
@@ -154,7 +165,9 @@ async def _finish(now: _Round, host: str) -> None:
     async with now.polling.database.writing() as session:
         polling = now.polling
         await record_unchanged(session, now.unchanged, polling.clock(), polling.schedule, polling.owner)
-        await remember_host(session, now.polling, host, now.outcome)
+        await remember_host(session, polling, host, now.outcome)
+        if now.hub is not None and now.hub.outcome.asked:
+            await remember_host(session, polling, HUB_API, now.hub.outcome)
         await bump_revision(session)
 
 
@@ -180,10 +193,12 @@ class Circuit:
             self.answered = True
 
 
-async def observe(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Observation:
+async def observe(
+    looking: Looking, repository: Repository, target: Target, circuit: Circuit, hub: HubLook | None = None
+) -> Observation:
     """What one tag names now. Never raises: whatever goes wrong with one tag stays with that tag."""
     try:
-        return await _observe(looking, repository, target, circuit)
+        return await _observe(looking, repository, target, circuit, hub)
     except HostPaused as error:
         return Deferred(target, error.retry_after or _SHORT_PAUSE)
     except RateLimited as error:
@@ -195,14 +210,21 @@ async def observe(looking: Looking, repository: Repository, target: Target, circ
         return Failed(target, "internal-error", f"a bug in Tarewatch: {type(error).__name__}; the log has more")
 
 
-async def _observe(looking: Looking, repository: Repository, target: Target, circuit: Circuit) -> Observation:
+async def _observe(
+    looking: Looking, repository: Repository, target: Target, circuit: Circuit, hub: HubLook | None
+) -> Observation:
     try:
         head = await _head(looking, repository, target, circuit)
     except NotFound:  # of the tag itself: a document or blob that is missing behind it is no vanished tag
         if target.digest is None:
             raise
         return Gone(target)
+    if hub is not None:
+        hub.exists(repository)
     if head.digest != target.digest:
+        moved = await look_into_by_hub(hub, repository, target, head.digest) if hub is not None else None
+        if moved is not None:
+            return moved
         contents = await look_into(looking, repository, head.digest, target)
         return Moved(target, head.digest, head.media_type, contents)
     if target.status == TagStatus.GONE:

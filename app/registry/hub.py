@@ -4,7 +4,7 @@ Not the registry, which stays the authority: what the API leaves out or gets wro
 it. Reference: docker/docs, content/reference/api/hub/latest.yaml; `ordering` and `name` are what its own pages use.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 
@@ -47,6 +47,7 @@ _LONGEST_PAUSE_SECONDS = 3_600.0
 _TROUBLE_SECONDS = 60.0
 _DISBELIEVED = timedelta(hours=6)
 _TO_BE_BLOCKED = 3
+_RIGHT_LATELY = timedelta(minutes=5)
 
 
 class HubApi:
@@ -68,10 +69,11 @@ class HubApi:
         self._wire = Wire(http, politeness)
         self._disbelieved: dict[Repository, datetime] = {}
         self._contradictions: set[Repository] = set()  # since it was last right
+        self._right_at: datetime | None = None
 
     async def tags(
         self, repository: Repository, *, name: str | None = None, newest_first: bool = True, most_pages: int
-    ) -> AsyncIterator[HubPage]:
+    ) -> AsyncGenerator[HubPage]:
         """Page after page of a repository's tags, up to `most_pages`; `name`: only those that contain this text.
 
         Of the API's `next` only that there is one counts: the address is always ours. PaginationEndless beyond
@@ -103,14 +105,15 @@ class HubApi:
     def contradicted(self, repository: Repository) -> None:
         """Take note that the registry has a repository that the API said was missing.
 
-        It is not asked about that one for hours, since it may be private. Three in a row are a block in disguise
-        (docker/hub-feedback#2252), and pause the API as a whole.
+        It is not asked about that one for hours, since it may be private. Three in a row, and nothing else known for
+        minutes, are a block in disguise (docker/hub-feedback#2252), and pause the API as a whole.
         """
-        self._disbelieved[repository] = self._politeness.now() + _DISBELIEVED
+        now = self._politeness.now()
+        self._disbelieved[repository] = now + _DISBELIEVED
         self._contradictions.add(repository)
-        if len(self._contradictions) >= _TO_BE_BLOCKED:
+        lately_right = self._right_at is not None and self._right_at > now - _RIGHT_LATELY
+        if len(self._contradictions) >= _TO_BE_BLOCKED and not lately_right:
             self._contradictions.clear()
-            self._disbelieved.clear()
             self._politeness.pause(HUB_API, _BLOCKED_SECONDS, ApiBlocked.code)
 
     async def _ask(self, repository: Repository, place: str, missing: Missing, query: Mapping[str, str]) -> Answer:
@@ -130,6 +133,7 @@ class HubApi:
         if (problem := judge(answer)) is not None:
             raise problem
         self._contradictions.clear()
+        self._right_at = self._politeness.now()
         return answer
 
     def _outgoing(self, repository: Repository, place: str, query: Mapping[str, str]) -> Outgoing:

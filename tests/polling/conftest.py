@@ -11,6 +11,8 @@ from sqlalchemy import select
 from app.db import Database
 from app.history.schedule import Schedule
 from app.imitation.documents import Document, image, index
+from app.imitation.hub import ImitationHub
+from app.imitation.hub_entries import HubOptions
 from app.imitation.options import HUB, Options
 from app.imitation.registry import ImitationRegistry
 from app.imitation.serve import SettableClock, serve
@@ -22,6 +24,7 @@ from app.polling.poll import Report, poll_host
 from app.polling.round import Polling
 from app.registry.access import RegistryAccess
 from app.registry.client import Limits, open_client
+from app.registry.hub import open_hub
 from app.registry.politeness import Politeness
 from app.watchlist import WatchSpec, add_watch
 from tests.conftest import NOW
@@ -46,6 +49,13 @@ class Stage:
     clock: SettableClock
     polling: Polling
     registries: dict[str, ImitationRegistry]
+    web_api: ImitationHub | None = None
+
+    @property
+    def hub(self) -> ImitationHub:
+        """Docker Hub's web API, of stages that have one."""
+        assert self.web_api is not None
+        return self.web_api
 
     @property
     def registry(self) -> ImitationRegistry:
@@ -72,6 +82,8 @@ class Stage:
         """Let time pass, then poll what is due; the request log starts anew."""
         self.clock.now += timedelta(hours=hours)
         self.registry.forget_requests()
+        if self.web_api is not None:
+            self.web_api.forget_requests()
         return await poll_host(self.polling, host)
 
     async def expand(self) -> int:
@@ -114,8 +126,9 @@ async def make_stage(
     database: Database,
     options: dict[str, Options] | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    hub: HubOptions | None = None,
 ) -> Stage:
-    """Serve imitations and open a client on them; everything ends with the stack."""
+    """Serve imitations and open a client on them; everything ends with the stack. `hub`: with the Hub's web API."""
     clock = SettableClock(NOW)
     registries, access = {}, {}
     for host, chosen in (options or {HUB_HOST: ROOMY}).items():
@@ -127,7 +140,12 @@ async def make_stage(
         open_client(access, user_agent="test", politeness=politeness, limits=limits)
     )
     polling = Polling(database, client, "test", Schedule(jitter=0), clock=clock)
-    return Stage(database, clock, polling, registries)
+    if hub is None:
+        return Stage(database, clock, polling, registries)
+    web_api = ImitationHub(registries[HUB_HOST].world, clock, hub)
+    url = await stack.enter_async_context(serve(web_api))
+    api = await stack.enter_async_context(open_hub(url, user_agent="test", politeness=politeness))
+    return Stage(database, clock, replace(polling, hub=api), registries, web_api)
 
 
 @pytest.fixture
