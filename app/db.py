@@ -2,16 +2,17 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, Column, ColumnElement, any_, event, func, literal, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import InstrumentedAttribute
 
 BUSY_TIMEOUT_MS = 5_000
 POOL_SECONDS = 10  # for a free connection; who waits longer is told to come back
@@ -155,3 +156,31 @@ def insert_or_pass(session: AsyncSession, table: Any) -> Any:
     """An INSERT into a mapped table that passes over rows whose unique key is taken, on both databases."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table).on_conflict_do_nothing()
+
+
+async def insert_many(session: AsyncSession, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """INSERT many rows, all with the same columns, into a mapped table; rows whose unique key is taken are passed over.
+
+    PostgreSQL gets them as one array per column, in one statement: half the time of a statement per row.
+    """
+    if not rows:
+        return
+    connection = await session.connection()
+    if connection.dialect.name != "postgresql":
+        await connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+        return
+    columns = [table.__table__.c[name] for name in rows[0]]
+    arrays = [literal([row[column.name] for row in rows], postgresql.ARRAY(column.type)) for column in columns]
+    given = (
+        func.unnest(*arrays).table_valued(*(Column(column.name, column.type) for column in columns)).render_derived()
+    )
+    names = [column.name for column in columns]
+    statement = postgresql.insert(table).from_select(names, select(given), include_defaults=False)
+    await connection.execute(statement.on_conflict_do_nothing())
+
+
+def one_of(session: AsyncSession, column: InstrumentedAttribute[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether the column is one of many values: a single array on PostgreSQL, which parses that faster than a list."""
+    if session.get_bind().dialect.name == "postgresql":
+        return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
+    return column.in_(values)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import insert_or_pass
+from app.db import insert_many, one_of
 from app.history.intern import CHUNK, write_layers
 from app.history.observations import LayerFound
 from app.models import Manifest, ManifestLayer
@@ -68,7 +68,7 @@ async def _held(session: AsyncSession, digests: Iterable[str]) -> dict[str, Held
     query = select(Manifest.digest, Manifest.id, Manifest.compressed_bytes)
     held: dict[str, Held] = {}
     for start in range(0, len(wanted), CHUNK):
-        rows = await connection.execute(query.where(Manifest.digest.in_(wanted[start : start + CHUNK])))
+        rows = await connection.execute(query.where(one_of(session, Manifest.digest, wanted[start : start + CHUNK])))
         held.update((digest, Held(row_id, amount)) for digest, row_id, amount in rows)
     return held
 
@@ -77,8 +77,7 @@ async def _add(session: AsyncSession, manifests: Sequence[PastManifest]) -> dict
     """Inserted and looked up again: that is twice as fast as RETURNING, row by row, and finds what a rival added."""
     if not manifests:
         return {}
-    connection = await session.connection()
-    await connection.execute(insert_or_pass(session, Manifest), [_row(one) for one in manifests])
+    await insert_many(session, Manifest, [_row(one) for one in manifests])
     return await _held(session, [one.digest for one in manifests])
 
 

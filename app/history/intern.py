@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db import insert_or_pass
+from app.db import insert_many, insert_or_pass, one_of
 from app.history.observations import LayerFound, Measured
 from app.models import BuildStep, Layer, Manifest, ManifestLayer
 
@@ -40,7 +40,7 @@ async def ids_of(session: AsyncSession, key: InstrumentedAttribute[str], names: 
     table, wanted = key.class_, list(names)
     found: dict[str, int] = {}
     for start in range(0, len(wanted), CHUNK):
-        query = select(key, table.id).where(key.in_(wanted[start : start + CHUNK]))
+        query = select(key, table.id).where(one_of(session, key, wanted[start : start + CHUNK]))
         rows = await session.execute(query.with_for_update(read=True, key_share=True))
         found.update(dict(rows.all()))
     return found
@@ -128,7 +128,7 @@ async def write_layers(session: AsyncSession, manifests: Sequence[Layered], ids:
         for manifest in manifests
         for position, layer in enumerate(manifest.layers)
     ]
-    await session.execute(insert(ManifestLayer), rows)
+    await insert_many(session, ManifestLayer, rows)
 
 
 def _placed(

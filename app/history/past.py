@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from app.db import insert_many
 from app.history.claims import Held, PastManifest, claim
 from app.history.intern import CHUNK
 from app.history.merge import Fact, Fate, Run, Timeline, observed_from
@@ -188,15 +189,14 @@ async def _store(session: AsyncSession, timelines: Mapping[int, Timeline], facts
         if run.fact is not None
     ]
     learned = [run for timeline in timelines.values() for run in timeline.runs if run.changed]
-    connection = await session.connection()
     if rows:
-        await connection.execute(insert(Build), rows)
+        await insert_many(session, Build, rows)
         await _point_to_latest(session, sorted({row["series_id"] for row in rows}))
     if learned:
         statement = update(Build).where(Build.id == bindparam("build_id"))
         known = [{"build_id": run.id, "pushed": run.pushed_at, "known": run.known_since} for run in learned]
         statement = statement.values(pushed_at=bindparam("pushed"), known_since=bindparam("known"))
-        await connection.execute(statement, known)
+        await (await session.connection()).execute(statement, known)
     return bool(rows or learned)
 
 
