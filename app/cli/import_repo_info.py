@@ -1,5 +1,7 @@
 """`tarewatch import repo-info`: years of official images' sizes from a clone of docker-library/repo-info."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,15 +21,17 @@ def repo_info(
     as_json: AsJson = False,
 ) -> None:
     """Take in the sizes that docker-library/repo-info recorded since 2016."""
-    with open_pages(path) as pages:
-        report = run(_import(ready_database(load_settings()), pages, dry_run))
+    with progress_bar() as bar:
+        task = bar.add_task("listing the history", total=None)
+        with open_pages(path) as pages:
+            bar.update(task, description="pages", total=pages.count)
+            advance = partial(bar.advance, task)
+            report = run(_import(ready_database(load_settings()), pages, advance, dry_run))
     conclude(report, as_json=as_json)
 
 
-async def _import(database: Database, pages: Pages, dry_run: bool) -> HistoryReport:
+async def _import(database: Database, pages: Pages, advance: Callable[[int], None], dry_run: bool) -> HistoryReport:
     try:
-        with progress_bar() as bar:
-            task = bar.add_task("pages", total=pages.count)
-            return await import_pages(database, pages, utc_now(), lambda read: bar.advance(task, read), dry_run=dry_run)
+        return await import_pages(database, pages, utc_now(), advance, dry_run=dry_run)
     finally:
         await database.close()

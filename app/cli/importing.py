@@ -26,7 +26,7 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=_err, transient=True)
+    return Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal)
 
 
 def conclude(report: Report, *, as_json: bool) -> None:

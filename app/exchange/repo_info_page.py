@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from app.exchange.facts import MOST_BYTES
 from app.exchange.repo_info_steps import history, steps_of_layers
 from app.history.observations import LayerFound
 from app.history.past import PastManifest
 from app.registry.manifest import INDEXES, MAX_LAYERS, MAX_MEDIA_TYPE
 from app.registry.platform import Platform
 from app.registry.reference import is_digest
-from app.registry.strict_json import MAX_INTEGER
 
 LONGEST_PAGE = 2 * 1024 * 1024  # bytes; sixteen platforms of forty build steps are a tenth of it
 MOST_PLATFORMS = 200
@@ -234,8 +234,8 @@ def _total(head: str, layers: Sequence[LayerFound]) -> int:
     counted = sum(layer.compressed_bytes for layer in layers)
     if stated != counted:
         raise PageRefused("its bytes are not the sum of its layers", f"{stated} stated, {counted} counted")
-    if not 0 < stated <= MAX_INTEGER:
-        raise PageRefused("its layers have no bytes" if stated == 0 else "more than 2^53 bytes")
+    if not 0 < stated <= MOST_BYTES:
+        raise PageRefused("its layers have no bytes" if stated == 0 else "more than ten terabytes", str(stated))
     return stated
 
 

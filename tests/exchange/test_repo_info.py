@@ -1,5 +1,6 @@
 """Histories of repo-info, from git to the database."""
 
+import os
 import re
 import subprocess
 from collections import Counter
@@ -302,27 +303,53 @@ def test_a_shallow_clone_is_noted(tmp_path: Path) -> None:
 
 
 def test_nothing_that_a_clone_names_is_run(tmp_path: Path) -> None:
-    """Pagers, monitors, signature checks, textconv, hooks: a clone from a stranger can ask for any of them."""
+    """Pagers, monitors, signature checkers, filters: a clone from a stranger can name any of them."""
     git = Git(tmp_path / "clone")
     git.commit({PATH: alpine(1), ".gitattributes": "*.md diff=evil filter=evil"}, FIRST)
+    _sign(git)
     trap, sprung = tmp_path / "trap", tmp_path / "sprung"
     trap.write_text(f"#!/bin/sh\necho sprung >> {sprung}\n")
     trap.chmod(0o755)
-    for name in (
+    programs = (
         "core.pager",
         "core.fsmonitor",
         "gpg.program",
         "diff.evil.textconv",
         "diff.external",
         "filter.evil.smudge",
-    ):
+    )
+    for name in programs:
         git("config", name, str(trap))
-    for name, value in {"log.showSignature": "true", "diff.renames": "true", "log.showRoot": "false"}.items():
+    for name, value in {"log.showSignature": "true", "log.showRoot": "false", "log.follow": "true"}.items():
         git("config", name, value)
-    git("config", "log.follow", "true")
-    git("config", "core.hooksPath", str(tmp_path))
+    git("log")
+    assert sprung.exists(), "the trap works"
+    sprung.unlink()
     assert len(facts(git.folder)) == 1
     assert not sprung.exists()
+
+
+def _sign(git: Git) -> None:
+    """Put a signature under the last commit, of a kind that git has checked by a program."""
+    head, _, message = git("cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n none\n -----END PGP SIGNATURE-----"
+    signed = git("hash-object", "-t", "commit", "-w", "--stdin", feed=f"{head}\n{signature}\n\n{message}".encode())
+    git("update-ref", "HEAD", signed.strip())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_clone_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git's own rule, and how to lift it."""
+    git = Git(tmp_path / "clone")
+    git.commit({PATH: alpine(1)}, FIRST)
+    os.chown(git.folder, 12345, -1)
+    os.chown(git.folder / ".git", 12345, -1)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    with pytest.raises(FileRefused, match=r"git config --global --add safe\.directory"):
+        facts(git.folder)
+    (tmp_path / ".gitconfig").write_text(f"[safe]\n\tdirectory = {git.folder}\n")
+    assert len(facts(git.folder)) == 1
 
 
 def test_not_a_repository(tmp_path: Path) -> None:

@@ -189,10 +189,11 @@ def test_good_is_good() -> None:
     assert refusal(GOOD) == "taken"
 
 
-def test_images_without_bytes_are_refused() -> None:
-    """Zero is an error, not a size."""
+def test_absurd_sizes_are_refused() -> None:
+    """Zero is an error, not a size; and no image has ten terabytes."""
+    assert refusal(page(ALPINE, [platform("linux; amd64", 10**13 + 1)])).startswith("more than ten terabytes")
     text = GOOD.replace("(2311316 bytes)", "(0 bytes)").replace("(2310286 bytes)", "(0 bytes)")
-    assert refusal(text.replace("(1030 bytes)", "(0 bytes)")) == "its layers have no bytes"
+    assert refusal(text.replace("(1030 bytes)", "(0 bytes)")) == "its layers have no bytes: 0"
 
 
 def test_pages_have_a_length() -> None:
