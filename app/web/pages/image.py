@@ -1,13 +1,11 @@
 """`/image` and its chart and table as files: one tag's history."""
 
-import csv
-import io
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from app.history.backfills import backfill_of
@@ -16,7 +14,7 @@ from app.history.names import tag_names
 from app.history.series import Point, TagHistory, series_of
 from app.web.charts.payload import payload
 from app.web.charts.standalone import Theme, standalone
-from app.web.charts.svg import plot
+from app.web.charts.svg import Chart, plot
 from app.web.charts.units import Unit
 from app.web.cursor import decode_cursor, encode_cursor
 from app.web.dependencies import Now, ReadSession
@@ -88,7 +86,9 @@ async def image(request: Request, session: ReadSession, now: Now, query: Wanted)
         "siblings": [one for one in await tag_names(session, repository) if one.name != tag],
     }
     csrf = form_token_of(request)
-    answer = render(request, "image.html", context | {"csrf": csrf} | _state(history, now) | _wording(query, history))
+    answer = render(
+        request, "image.html", context | {"csrf": csrf} | _state(history, now) | _wording(query, history, chart)
+    )
     answer.headers.update(NOT_KEPT if csrf else {})
     return answer
 
@@ -110,12 +110,13 @@ def _state(history: TagHistory, now: datetime) -> dict[str, Any]:
     }
 
 
-def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:
+def _wording(query: ImageQuery, history: TagHistory, chart: Chart) -> dict[str, Any]:
     """Names, links and the form's state."""
     named = {"image": history.image, "tag": history.tag}
     unit = unit_parameter(query.unit)
     state = {"range": query.range, "y": query.y} | ({"unit": unit} if unit else {})
     platforms = list(query.platform) or None
+    exported = named | {"platform": platforms, "since": None if query.range == "all" else _shown_since(chart)}
     return {
         "query": query,
         "unit": query.unit,
@@ -127,11 +128,21 @@ def _wording(query: ImageQuery, history: TagHistory) -> dict[str, Any]:
         "kept": [*named.items(), *state.items()],
         "build_link": url("/build", unit=unit, id=""),
         "links": {
-            "json": url("/api/v1/series", platform=platforms, **named),
-            "csv": url("/image.csv", **named),
+            "json": url("/api/v1/series", **exported),
+            "csv": url("/api/v1/export.csv", **exported),
+            "jsonl": url("/api/v1/export.jsonl", **exported),
             "svg": url("/chart.svg", platform=platforms, **named, **state),
         },
     }
+
+
+def _shown_since(chart: Chart) -> str:
+    """When the oldest build that the chart shows came into force: before the window, where it held when that opens."""
+    inside = [[step.at for step in line.steps] for line in chart.lines if line.shown and line.steps]
+    first = min(
+        (max((at for at in steps if at <= chart.start), default=steps[0]) for steps in inside), default=chart.start
+    )
+    return f"{datetime.fromtimestamp(first, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def headline(history: TagHistory, until: datetime) -> Headline | None:
@@ -168,29 +179,7 @@ async def chart_svg(session: ReadSession, now: Now, query: Wanted, theme: Theme 
 
 
 @router.get("/image.csv")
-async def image_csv(session: ReadSession, query: Wanted) -> Response:
-    """Every build of the tag, one line each, oldest first within a platform."""
+async def image_csv(query: Wanted) -> RedirectResponse:
+    """The builds of the tag as CSV: the API's export."""
     repository, tag = read_reference(query.image, query.tag)
-    return _csv(await series_of(session, repository, tag))
-
-
-def _csv(history: TagHistory) -> Response:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(("image", "tag", "platform", "at", "compressed_bytes", "digest", "build"))
-    for series in ordered(history.series):
-        for point in series.points:
-            writer.writerow(
-                (
-                    history.image,
-                    history.tag,
-                    series.platform,
-                    point.at.isoformat(timespec="seconds"),
-                    "" if point.compressed_bytes is None else point.compressed_bytes,
-                    point.digest,
-                    point.build_id,
-                )
-            )
-    return Response(
-        text.getvalue(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="tarewatch.csv"'}
-    )
+    return RedirectResponse(url("/api/v1/export.csv", image=repository.familiar, tag=tag), 308)

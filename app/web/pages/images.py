@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from app.history import health
+from app.history.backfills import backfill_health
 from app.history.latest import ImageFilter, ImageRow, ImageSort, Scope, image_rows
 from app.history.listing import scope_counts
 from app.history.names import platform_names
@@ -15,10 +16,10 @@ from app.web.charts.geometry import Step
 from app.web.charts.svg import sparkline
 from app.web.charts.units import Unit
 from app.web.cursor import decode_cursor, encode_cursor
-from app.web.dependencies import Now, ReadSession
+from app.web.dependencies import CurrentSettings, Now, ReadSession
 from app.web.login import form_token_of
 from app.web.pages.login import NOT_KEPT
-from app.web.templates import render
+from app.web.templates import render, url
 
 router = APIRouter()
 _PAGE = 100
@@ -46,7 +47,11 @@ class ImagesQuery(BaseModel):
 
 @router.get("/")
 async def images(
-    request: Request, session: ReadSession, now: Now, query: Annotated[ImagesQuery, Query()]
+    request: Request,
+    session: ReadSession,
+    now: Now,
+    settings: CurrentSettings,
+    query: Annotated[ImagesQuery, Query()],
 ) -> HTMLResponse:
     """Every watched tag, or every known one: size, trend, changes."""
     scopes = await scope_counts(session)
@@ -67,13 +72,26 @@ async def images(
         "scopes": scopes,
         "scope_chosen": query.scope,
         "counts": state.counts,
+        "past": await backfill_health(session, now, automatic=settings.backfill == "on"),
         "csrf": form_token_of(request),
+        "links": _links(query),
         "unreachable": [host for host in state.hosts if host.tags and host.state == "failing"],
         "worker_alive": any(worker.alive for worker in state.workers),
     }
     answer = render(request, "images.html", context)
     answer.headers.update(NOT_KEPT if context["csrf"] else {})
     return answer
+
+
+def _links(query: ImagesQuery) -> dict[str, str]:
+    """What is shown, as JSON; every build of the chosen platform, as files."""
+    platform = query.platform or None
+    rows = {"search": query.search or None, "sort": query.sort, "order": query.order, "scope": query.scope}
+    return {
+        "json": url("/api/v1/images", platform=platform, **rows),
+        "csv": url("/api/v1/export.csv", platform=platform),
+        "jsonl": url("/api/v1/export.jsonl", platform=platform),
+    }
 
 
 def _spark(row: ImageRow, now: datetime) -> str:

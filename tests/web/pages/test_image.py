@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -151,10 +152,20 @@ async def test_a_history_of_minutes_says_so(settings: Settings, sqlite_database:
 
 
 async def test_the_history_as_csv(client: httpx.AsyncClient) -> None:
-    """Every build with exact bytes; pending ones are empty, not zero."""
-    answer = await client.get("/image.csv?image=alpine&tag=3.20")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    """What is shown, with exact bytes; pending ones are empty, not zero. The old address leads to the export."""
+    shown = "/image?image=alpine&tag=3.20&platform=linux/amd64&platform=linux/arm64"
+    rows, older = await _exported(client, f"{shown}&range=6m"), await _exported(client, f"{shown}&range=all")
     pending = [row for row in rows if not row["compressed_bytes"]]
-    assert {row["platform"] for row in rows} == {"linux/amd64", "linux/arm64", "linux/s390x"}
+    assert {row["platform"] for row in rows} == {"linux/amd64", "linux/arm64"}
     assert len(pending) == 1
     assert all(int(row["compressed_bytes"]) > 3_000_000 for row in rows if row not in pending)
+    assert len(older) > len(rows)
+    assert min(row["first_seen_at"] for row in rows) < (NOW - timedelta(days=182)).isoformat()  # in force at the start
+    moved = await client.get("/image.csv?image=library/alpine&tag=3.20")
+    assert (moved.status_code, moved.headers["location"]) == (308, "/api/v1/export.csv?image=alpine&tag=3.20")
+
+
+async def _exported(client: httpx.AsyncClient, page: str) -> list[dict[str, str]]:
+    """The rows of the CSV that a page links to."""
+    (link,) = [link.attributes["href"] for link in (await fetch(client, page)).all("a") if link.text == "CSV"]
+    return list(csv.DictReader(io.StringIO((await client.get(link)).text)))

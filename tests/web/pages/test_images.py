@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
+from app.watchlist import request_backfills
 from tests.conftest import NOW
 from tests.history.seed import seed_many
 from tests.web.pages.reading import Element, fetch
@@ -126,3 +127,23 @@ async def test_a_long_table_is_paged(settings: Settings, sqlite_database: Databa
             assert not set(names(first)) & set(names(second))
             assert any(link.text == "First page" for link in second.all("a"))
             assert second.all("a", rel="next") == []
+
+
+async def test_past_sizes_on_their_way_are_announced(client: httpx.AsyncClient, seeded: Database) -> None:
+    """Whoever sees a short history on the first evening is told that more is being fetched; then no longer."""
+    assert "Past sizes" not in (await fetch(client, "/")).text
+    async with seeded.writing() as session:
+        await request_backfills(session, [1, 2], "watch", NOW)
+    notes = (await fetch(client, "/?unit=MiB")).all("div", role="status")
+    assert any("Past sizes are on their way" in note.text and "2 more wait" in note.text for note in notes)
+
+
+async def test_the_rows_can_be_taken_along(client: httpx.AsyncClient) -> None:
+    """The same rows as JSON, the builds as files: the filters go with them."""
+    page = await fetch(client, "/?search=debian&platform=linux/arm/v7&sort=bytes")
+    links = {link.text: link.attributes["href"] for link in page.all("a")}
+    rows = (await client.get(links["JSON"])).json()["items"]
+    assert [row["platform"] for row in rows] == ["linux/arm/v7"]
+    lines = (await client.get(links["CSV"])).text.splitlines()
+    assert len(lines) > 10
+    assert all(",linux/arm/v7," in line for line in lines[1:])
