@@ -9,6 +9,7 @@ from app.backfill.dating import Dating
 from app.backfill.stored import Stored, creation_dates
 from app.backfill.told import Asking, Told
 from app.db import Database
+from app.history.intern import intern_manifests, measure
 from app.history.observations import Measured, PlatformFound, Target, Waits
 from app.history.past import PastBuild, PastManifest
 from app.models import TagStatus
@@ -35,6 +36,7 @@ class Completing:
 
 async def complete(now: Completing, told: Sequence[Told], stored: Stored) -> AsyncIterator[list[PastBuild]]:
     """The builds behind what was told, in portions; those of which nothing is known first, in the order given."""
+    told = _side_by_side(told)
     fresh = [one for one in told if not stored.holds(one)]
     partly = [one for one in told if stored.holds(one) and not stored.is_whole(one)]
     waiting = [*fresh, *partly][:MOST_DOCUMENTS]
@@ -42,12 +44,24 @@ async def complete(now: Completing, told: Sequence[Told], stored: Stored) -> Asy
     for start in range(0, len(waiting), _SIDE_BY_SIDE):
         group = waiting[start : start + _SIDE_BY_SIDE]
         found = await asyncio.gather(*(_look(now, one) for one in group))
+        await _keep(now, [one.content for seen in found for one in seen or () if isinstance(one.content, Measured)])
         builds = await _builds(now, [(one, seen) for one, seen in zip(group, found, strict=True) if seen is not None])
         if builds:
             yield builds
         if None in found:
             now.short += len(waiting) - start - len(group)
             return
+
+
+def _side_by_side(told: Sequence[Told]) -> list[Told]:
+    """One document's tags side by side, so that it is read once for all of them; of each tag the earliest time."""
+    by_source: dict[str, dict[str, Told]] = {}
+    for one in told:
+        of_tags = by_source.setdefault(one.source, {})
+        known = of_tags.get(one.wanted.tag)
+        if known is None or known.at is None or (one.at is not None and one.at < known.at):
+            of_tags[one.wanted.tag] = one
+    return [one for of_tags in by_source.values() for one in of_tags.values()]
 
 
 async def _look(now: Completing, told: Told) -> tuple[PlatformFound, ...] | None:
@@ -68,6 +82,15 @@ async def _look(now: Completing, told: Told) -> tuple[PlatformFound, ...] | None
 def _fall_short(now: Completing, waits: Waits) -> None:
     now.short += 1
     now.retry_after = waits.retry_after or now.retry_after
+
+
+async def _keep(now: Completing, measured: Sequence[Measured]) -> None:
+    """Write down manifests that were read, layers and all: what cost a pull is never read again, come what may."""
+    fresh = {one.digest: one for one in measured}
+    if fresh:
+        async with now.database.writing() as session:
+            ids = await intern_manifests(session, fresh)
+            await measure(session, list(fresh.values()), ids, now.asking.now)
 
 
 async def _builds(now: Completing, looked: Sequence[tuple[Told, tuple[PlatformFound, ...]]]) -> list[PastBuild]:
@@ -104,15 +127,6 @@ def _is_usable(now: Completing, found: PlatformFound) -> bool:
 
 
 def _manifest(found: PlatformFound) -> PastManifest:
-    if not isinstance(found.content, Measured):
-        return PastManifest(found.digest)
-    measured = found.content
-    return PastManifest(
-        measured.digest,
-        measured.compressed_bytes,
-        len(measured.layers),
-        measured.layers,
-        measured.media_type,
-        measured.config_digest,
-        measured.created_at,
-    )
+    if isinstance(found.content, Measured):
+        return PastManifest(found.digest, found.content.compressed_bytes)
+    return PastManifest(found.digest)  # measured before

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from app.backfill.lineage import Entry, aliases_by_digest, runs_of, telling_name
 from app.backfill.siblings import listed_siblings
@@ -41,6 +42,7 @@ class HubSiblings:
                 raise
             async for told in listed_siblings(asking, repository, tags):  # a private one, for example
                 yield told
+            asking.hub.contradicted(repository)
 
 
 @dataclass(slots=True)
@@ -84,11 +86,13 @@ async def _past_of(asking: Asking, listings: _Listings, wanted: Wanted, rule: Si
     listed: dict[str, HubTag] = {}
     for query in rule.queries if rule else ():
         listed |= await listings.of(query)
-    told = list(_siblings(asking, wanted, rule, listed)) if rule else []
+    aliases = aliases_by_digest({tag.name: tag.digest for tag in listed.values()})
+    told = list(_siblings(asking, wanted, rule, _Listed(listed, aliases))) if rule else []
     own = await _own_entry(listings, wanted.tag, listed)
     at = asking.believable(own.pushed_at) if own else None
-    if own is not None and at is not None:
-        told.insert(0, Told(wanted, Origin.HUB, wanted.tag, at, at, own.digest, _platforms(own, wanted)))
+    if own is not None and at is not None:  # behind the siblings: of two that were pushed together theirs counts
+        name = telling_name(own.name, aliases.get(own.digest or "", ()))
+        told.append(Told(wanted, Origin.HUB, name, at, at, own.digest, _platforms(own, wanted)))
     return told
 
 
@@ -104,19 +108,25 @@ async def _own_entry(listings: _Listings, tag: str, listed: Mapping[str, HubTag]
         return None
 
 
-def _siblings(asking: Asking, wanted: Wanted, rule: SiblingRule, listed: Mapping[str, HubTag]) -> Iterator[Told]:
+class _Listed(NamedTuple):
+    """Tags by name, and names by the digest that they share."""
+
+    tags: Mapping[str, HubTag]
+    aliases: Mapping[str, Sequence[str]]
+
+
+def _siblings(asking: Asking, wanted: Wanted, rule: SiblingRule, listed: _Listed) -> Iterator[Told]:
     entries = []
-    for tag in listed.values():
-        if rule.matches(tag.name):
-            at = asking.believable(_pushed_at(tag)) or asking.believable(date_in(tag.name))
+    for name, tag in listed.tags.items():
+        if rule.matches(name):
+            at = asking.believable(_pushed_at(tag)) or asking.believable(date_in(name))
             if at is None:
                 asking.skipped["no date"] += 1
             else:
-                entries.append(Entry(tag.name, at))
-    aliases = aliases_by_digest({tag.name: tag.digest for tag in listed.values()})
+                entries.append(Entry(name, at))
     for entry in runs_of(rule, entries, asking.skipped):
-        tag = listed[entry.name]
-        name = telling_name(tag.name, aliases.get(tag.digest or "", ()))
+        tag = listed.tags[entry.name]
+        name = telling_name(tag.name, listed.aliases.get(tag.digest or "", ()))
         pushed_at = entry.at if not entry.switched and entry.at == _pushed_at(tag) else None
         yield Told(wanted, Origin.SIBLING, name, entry.at, pushed_at, tag.digest, _platforms(tag, wanted))
 

@@ -13,7 +13,7 @@ from app.backfill.quay import QUAY
 from app.backfill.told import Asking, Told, Wanted
 from app.models import Origin
 from app.registry.client import Page
-from app.registry.errors import AnswerInvalid, Denied, NotFound, ProtocolError, Unauthorized
+from app.registry.errors import AnswerInvalid, RegistryError
 from app.registry.image_config import parse_date
 from app.registry.reference import Repository, is_digest
 
@@ -55,7 +55,9 @@ async def _knows_it(asking: Asking, repository: Repository, tag: str) -> bool:
         return False
     try:
         _entries(await _page(asking, repository, tag, {"n": "0"}), repository)
-    except (NotFound, Denied, Unauthorized, ProtocolError, AnswerInvalid):
+    except RegistryError as problem:
+        if problem.retryable:
+            raise
         asking.memory.without_history[repository.registry] = asking.now + _ASK_AGAIN
         return False
     return True
