@@ -11,6 +11,7 @@ from app.db import Database
 from app.exchange.report import Report
 from app.exchange.source import Source
 from app.history.past import PastBuild, add_past
+from app.models import bump_revision
 
 CHUNK = 5_000
 _TRIES = 3  # of a transaction that another one deadlocked with
@@ -64,13 +65,15 @@ async def _write(
     report = Report()
     async with database.writing() as session:
         for chunk in _chunks(read(source, report, now)):
-            report.take(await add_past(session, chunk, now))
+            report.take(await add_past(session, chunk, now, bump=False))
             advance()
         if report.refusals and not terms.keep_going:
             report.outcome, report.new = "nothing written", 0
         elif terms.dry_run:
             report.outcome = "dry run"
-        if report.outcome != "written":
+        if report.outcome == "written":
+            await bump_revision(session)
+        else:
             await session.rollback()
     return report
 

@@ -62,11 +62,12 @@ class Added:
 _TURN = 7_461_726_577  # any number that nothing else in this database locks
 
 
-async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datetime) -> Added:
+async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datetime, *, bump: bool = True) -> Added:
     """Add builds that the facts tell of and that are not known; repeating it changes nothing. A few thousand at once.
 
     Repositories, tags (unwatched) and series are made where they are new. A fact is refused where its bytes contradict
-    what is recorded of its digest.
+    what is recorded of its digest. Without `bump` the caller bumps the revision, last in a transaction of many calls:
+    all writers meet there, and would wait for its end.
     """
     added = Added()
     await _take_turns(session)
@@ -80,7 +81,7 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     for series_id, mine in numbered.items():
         added.count(fate for _, fate in timelines[series_id].add(mine))
     changed = await _store(session, timelines, sound)
-    if changed:
+    if changed and bump:
         await bump_revision(session)
     return added
 
