@@ -23,7 +23,7 @@ _SIDE_BY_SIDE = 8
 
 @dataclass(slots=True)
 class Completing:
-    """One repository's documents. `short`: what the pulls did not cover and is left for a later run."""
+    """One repository's documents. `short`: how many the pulls did not cover; `left`: how many are for the next run."""
 
     asking: Asking
     database: Database
@@ -31,6 +31,8 @@ class Completing:
     repository: Repository
     dating: Dating
     short: int = 0
+    left: int = 0
+    read: int = 0  # builds that came of it
     retry_after: float | None = None
 
 
@@ -40,13 +42,14 @@ async def complete(now: Completing, told: Sequence[Told], stored: Stored) -> Asy
     fresh = [one for one in told if not stored.holds(one)]
     partly = [one for one in told if stored.holds(one) and not stored.is_whole(one)]
     waiting = [*fresh, *partly][:MOST_DOCUMENTS]
-    now.asking.skipped["left for another run"] += len(fresh) + len(partly) - len(waiting)
+    now.left += max(len(fresh) - MOST_DOCUMENTS, 0)
     for start in range(0, len(waiting), _SIDE_BY_SIDE):
         group = waiting[start : start + _SIDE_BY_SIDE]
         found = await asyncio.gather(*(_look(now, one) for one in group))
         await _keep(now, [one.content for seen in found for one in seen or () if isinstance(one.content, Measured)])
         builds = await _builds(now, [(one, seen) for one, seen in zip(group, found, strict=True) if seen is not None])
         if builds:
+            now.read += len(builds)
             yield builds
         if None in found:
             now.short += len(waiting) - start - len(group)

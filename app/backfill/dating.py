@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.backfill.told import Asking
+from app.registry.reference import is_digest
 from app.watchlist.siblings import date_in
 
 
@@ -26,4 +27,4 @@ class Dating:
         stated = self.asking.believable(created_at)
         if stated is not None and len(self._made.get((tag, platform, stated), ())) <= 1:
             return stated
-        return self.asking.believable(date_in(source))
+        return None if is_digest(source) else self.asking.believable(date_in(source))

@@ -24,6 +24,7 @@ __all__ = ["Memory", "Wanted", "gather"]
 
 log = logging.getLogger(__name__)
 PULLS_AGAIN_SECONDS = 3_600.0  # where the registry does not say when
+BREATHER_SECONDS = 60.0
 # What is cheap and exact first: of two that tell of one document, the earlier date counts in the end.
 SOURCES: tuple[Source, ...] = (
     HubSiblings(),
@@ -46,7 +47,8 @@ async def gather(
     """The past of some tags of one repository, in portions as it becomes known: keep each, and nothing is lost.
 
     What is stored already is not read again, so that a run that was interrupted, or that ended with RateLimited since
-    no pulls were left, goes on where it stopped. RegistryError, once all else is told, if a source could not go on.
+    no pulls were left or there was too much for one run, goes on where it stopped. RegistryError, once all else is
+    told, if a source could not go on.
     `memory` is the process's own.
     """
     asking = Asking(polling.client, polling.hub, catalogue, polling.clock(), memory or Memory())
@@ -91,7 +93,11 @@ def _conclude(now: Completing, failed: Sequence[RegistryError]) -> None:
     """Say why there may be more to be had: a failure, or that the pulls did not suffice."""
     if failed:
         raise next((error for error in failed if error.retryable), failed[0])
+    registry = now.repository.registry
     if now.short:
         message = f"the pulls left do not cover {now.short} more documents of {now.repository}"
         wait = now.retry_after or PULLS_AGAIN_SECONDS
-        raise RateLimited(message, pull_limit=True, registry=now.repository.registry, retry_after=wait)
+        raise RateLimited(message, pull_limit=True, registry=registry, retry_after=wait)
+    if now.left and now.read:  # where nothing came of so many, nothing will
+        message = f"{now.left} more documents of {now.repository} are read another time"
+        raise RateLimited(message, pull_limit=False, registry=registry, retry_after=BREATHER_SECONDS)

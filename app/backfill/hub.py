@@ -17,7 +17,7 @@ from app.watchlist.siblings import SiblingRule, date_in, siblings_of
 
 MOST_PAGES = 50  # of one listing
 _FEW_LISTINGS = 3
-_SHORTEST_QUERY = 3  # characters; "." would be found in every tag
+_SHORTEST_QUERY = 2  # characters; "." would be found in every tag
 
 
 class HubSiblings:
