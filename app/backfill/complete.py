@@ -30,6 +30,7 @@ class Completing:
     looking: Looking
     repository: Repository
     dating: Dating
+    most_documents: int = MOST_DOCUMENTS
     short: int = 0
     left: int = 0
     read: int = 0  # builds that came of it
@@ -41,8 +42,8 @@ async def complete(now: Completing, told: Sequence[Told], stored: Stored) -> Asy
     told = _side_by_side(told)
     fresh = [one for one in told if not stored.holds(one)]
     partly = [one for one in told if stored.holds(one) and not stored.is_whole(one)]
-    waiting = [*fresh, *partly][:MOST_DOCUMENTS]
-    now.left += max(len(fresh) - MOST_DOCUMENTS, 0)
+    waiting = [*fresh, *partly][: now.most_documents]
+    now.left += max(len(fresh) - now.most_documents, 0)
     for start in range(0, len(waiting), _SIDE_BY_SIDE):
         group = waiting[start : start + _SIDE_BY_SIDE]
         found = await asyncio.gather(*(_look(now, one) for one in group))

@@ -9,14 +9,14 @@ from app.backfill.lineage import Entry, aliases_by_digest, runs_of, telling_name
 from app.backfill.siblings import listed_siblings
 from app.backfill.told import Asking, PlatformTold, Told, Wanted
 from app.models import Origin
-from app.registry.errors import NotFound, ProtocolError
+from app.registry.errors import NotFound
 from app.registry.hub import HubApi, HubTag
 from app.registry.hub_tags import PAGE_SIZE
 from app.registry.reference import HUB, Repository
 from app.watchlist.siblings import SiblingRule, date_in, siblings_of
 
 MOST_PAGES = 50  # of one listing
-_FEW_LISTINGS = 3
+_FEW_REQUESTS = 3
 _SHORTEST_QUERY = 2  # characters; "." would be found in every tag
 
 
@@ -34,7 +34,7 @@ class HubSiblings:
         rules = {wanted.tag: siblings_of(asking.catalogue, repository, wanted.tag) for wanted in tags}
         listings = _Listings(asking, asking.hub, repository)
         try:
-            await listings.plan([rule for rule in rules.values() if rule is not None])
+            await listings.plan(rules)
             for wanted in tags:
                 yield await _past_of(asking, listings, wanted, rules[wanted.tag])
         except NotFound as problem:
@@ -47,25 +47,30 @@ class HubSiblings:
 
 @dataclass(slots=True)
 class _Listings:
-    """Listings of one repository, each read once; `whole` if one of all tags serves every query."""
+    """Listings of one repository, each read once; `whole`: one of all its tags serves every query."""
 
     asking: Asking
     hub: HubApi
     repository: Repository
     whole: bool = False
+    cut: bool = False  # one was longer than is read
     read: dict[str, dict[str, HubTag]] = field(default_factory=dict)
 
-    async def plan(self, rules: Sequence[SiblingRule]) -> None:
-        """Find out what is cheaper where there are many queries: a listing of each, or one of everything."""
-        queries = {query for rule in rules for query in rule.queries}
-        if len(queries) <= _FEW_LISTINGS:
+    async def plan(self, rules: Mapping[str, SiblingRule | None]) -> None:
+        """Find out what is cheaper for these tags: a listing for each query, and a request for each tag that is in
+        none of them; or one listing of everything."""
+        queries = {query for rule in rules.values() if rule for query in rule.queries}
+        if any(len(query) < _SHORTEST_QUERY for query in queries):
+            self.whole = True
             return
-        async for page in self.hub.tags(self.repository, most_pages=1):
-            self.whole = page.count is not None and page.count <= len(queries) * PAGE_SIZE
+        requests = len(queries) + sum(not any(query in tag for query in queries) for tag in rules)
+        if requests > _FEW_REQUESTS:
+            async for page in self.hub.tags(self.repository, most_pages=1):
+                self.whole = page.count is not None and page.count <= requests * PAGE_SIZE
 
     async def of(self, query: str) -> dict[str, HubTag]:
         """The tags whose names contain this text, and perhaps others; by name."""
-        query = "" if self.whole or len(query) < _SHORTEST_QUERY else query
+        query = "" if self.whole else query
         if query not in self.read:
             wider = next((known for known in self.read if known in query), None)
             self.read[query] = self.read[wider] if wider is not None else await self._list(query)
@@ -78,8 +83,23 @@ class _Listings:
             found |= {tag.name: tag for tag in page.tags}
             last = page.last
         if not last:
+            self.cut = True
             self.asking.skipped["more tags than are read"] += 1
         return found
+
+    async def entry(self, name: str) -> HubTag | None:
+        """One tag; None where the API has none of this name."""
+        if self.whole and not self.cut:
+            return (await self.of("")).get(name)
+        for listed in self.read.values():
+            if name in listed:
+                return listed[name]
+        try:
+            return await self.hub.tag(self.repository, name)
+        except NotFound as problem:
+            if problem.missing == "repository":
+                raise
+            return None
 
 
 async def _past_of(asking: Asking, listings: _Listings, wanted: Wanted, rule: SiblingRule | None) -> list[Told]:
@@ -88,24 +108,12 @@ async def _past_of(asking: Asking, listings: _Listings, wanted: Wanted, rule: Si
         listed |= await listings.of(query)
     aliases = aliases_by_digest({tag.name: tag.digest for tag in listed.values()})
     told = list(_siblings(asking, wanted, rule, _Listed(listed, aliases))) if rule else []
-    own = await _own_entry(listings, wanted.tag, listed)
+    own = await listings.entry(wanted.tag)
     at = asking.believable(own.pushed_at) if own else None
     if own is not None and at is not None:  # behind the siblings: of two that were pushed together theirs counts
         name = telling_name(own.name, aliases.get(own.digest or "", ()))
         told.append(Told(wanted, Origin.HUB, name, at, at, own.digest, _platforms(own, wanted)))
     return told
-
-
-async def _own_entry(listings: _Listings, tag: str, listed: Mapping[str, HubTag]) -> HubTag | None:
-    """The moving tag itself; None where the API has no such tag."""
-    if tag in listed:
-        return listed[tag]
-    try:
-        return await listings.hub.tag(listings.repository, tag)
-    except (NotFound, ProtocolError) as problem:
-        if isinstance(problem, NotFound) and problem.missing == "repository":
-            raise
-        return None
 
 
 class _Listed(NamedTuple):

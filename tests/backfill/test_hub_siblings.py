@@ -54,14 +54,26 @@ async def test_one_listing_serves_many_tags(sqlite_database: Database) -> None:
         assert len(stage.hub.requests) == 3, "two pages, and the entry of bookworm, which they do not hold"
         stage.hub.forget_requests()
         push_alpine(stage.world)
-        await collect(stage, "alpine", ["3.20", "3.21", "3.22", "3", "latest"])
-        assert len(stage.hub.requests) == 4, "a look at the count, the listing, and the entries of 3 and latest"
+        await collect(stage, "alpine", ["3.20", "3.21", "3.22"])
+        assert len(stage.hub.requests) == 2, "six by themselves"
         assert [one.compressed_bytes for one in await history(stage, "3.21")] == [
             3_600_003,
             3_600_004,
             3_600_005,
             3_600_007,
         ]
+
+
+async def test_many_tags_are_had_from_one_listing(sqlite_database: Database) -> None:
+    """A pattern's tags do not cost a request each; where nothing narrows the search, the whole list is read at once."""
+    async with hub_stage(sqlite_database) as stage:
+        releases = push_alpine(stage.world)
+        await collect(stage, "alpine", [push.name for push in releases])
+        assert len(stage.hub.requests) == 2, "a look at the count, and the listing"
+        assert {one.origin for one in await history(stage, "3.21.4")} == {Origin.HUB}
+        stage.hub.forget_requests()
+        await collect(stage, "alpine", ["latest", "3.22"])
+        assert len(stage.hub.requests) == 1
 
 
 async def test_a_tag_over_many_lines_only_rises(sqlite_database: Database) -> None:

@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.backfill.gather import Wanted
+from app.backfill.complete import Completing, complete
+from app.backfill.dating import Dating
+from app.backfill.stored import stored_sources
+from app.backfill.told import Asking, Told, Wanted
 from app.db import Database
 from app.imitation.faults import Fault, reset
 from app.imitation.options import DISTRIBUTION, Options
 from app.imitation.registry import ImitationRegistry
 from app.models import Origin
+from app.polling.look import looking_at
 from app.registry.errors import RateLimited, RegistryError
-from tests.backfill.gathering import collect, history
+from app.registry.reference import Repository
+from tests.backfill.gathering import CATALOGUE, collect, history, store
 from tests.backfill.worlds import document
 from tests.conftest import NOW
 from tests.polling.conftest import ROOMY, Stage, make_stage
@@ -182,6 +187,30 @@ async def test_a_silent_registry_is_an_error(sqlite_database: Database) -> None:
         with pytest.raises(RegistryError):
             await collect(stage, "ubuntu", ["noble"])
         assert len(await history(stage, "noble")) == 8, "the newest"
+
+
+async def test_a_run_reads_so_much_and_no_more(sqlite_database: Database) -> None:
+    """The newest documents of many, and how many are left; the next run goes on from there."""
+    async with stage_of(sqlite_database, "docker.io", ROOMY) as stage:
+        names = [f"noble-2025{month:02}10" for month in range(1, 13)]
+        push_dated(stage.registry, "library/ubuntu", names)
+        repository, wanted = Repository("docker.io", "library/ubuntu"), [Wanted("noble")]
+        asking = Asking(stage.polling.client, None, CATALOGUE, stage.clock.now)
+        told = [Told(wanted[0], Origin.SIBLING, name, None) for name in reversed(names)]
+        for left in (7, 2, 0):
+            now = Completing(
+                asking,
+                stage.database,
+                looking_at(stage.polling, "docker.io"),
+                repository,
+                Dating(asking),
+                most_documents=5,
+            )
+            stored = await stored_sources(stage.database, repository, wanted)
+            async for builds in complete(now, told, stored):
+                await store(stage, builds)
+            assert (now.left, now.short) == (left, 0)
+            assert [one.source for one in await history(stage, "noble")] == names[left:]
 
 
 async def test_tags_without_siblings_ask_nothing(sqlite_database: Database) -> None:
