@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from app.db import Database, open_database
+from app.imitation.hub import ImitationHub
+from app.imitation.hub_entries import HubOptions
 from app.imitation.registry import ImitationRegistry
 from app.imitation.serve import SettableClock, serve
 from app.imitation.world import World
@@ -37,19 +39,22 @@ async def registries_file(tmp_path: Path) -> AsyncIterator[tuple[Path, Imitation
         yield path, registry
 
 
-async def _poll(database_url: str, registries: Path) -> asyncio.subprocess.Process:
+async def _poll(database_url: str, registries: Path, **settings: str) -> asyncio.subprocess.Process:
     """Run `tarewatch poll` as a user would."""
     environment = os.environ | {
         "TAREWATCH_DATABASE_URL": database_url,
         "TAREWATCH_REGISTRIES": str(registries),
         "TAREWATCH_DOCKER_CONFIG": str(registries.parent / "none.json"),
+        **settings,
     }
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app.cli", "poll", "--json", env=environment, stdout=asyncio.subprocess.DEVNULL
     )
 
 
-async def _kill_after(process: asyncio.subprocess.Process, registry: ImitationRegistry, requests: int) -> bool:
+async def _kill_after(
+    process: asyncio.subprocess.Process, registry: ImitationRegistry | ImitationHub, requests: int
+) -> bool:
     """Kill -9 once the registry was asked so often; False if the process ended before."""
     registry.forget_requests()
     async with asyncio.timeout(30):
@@ -63,7 +68,8 @@ async def _kill_after(process: asyncio.subprocess.Process, registry: ImitationRe
 async def _free_leases(database: Database) -> None:
     """Three minutes later."""
     async with database.writing() as session:
-        await session.execute(text("UPDATE tags SET lease_until = NULL, lease_owner = NULL"))
+        for table in ("tags", "pending_details"):
+            await session.execute(text(f"UPDATE {table} SET lease_until = NULL, lease_owner = NULL"))  # noqa: S608  ours
 
 
 async def test_killed_at_any_moment(database_url: str, registries_file: tuple[Path, ImitationRegistry]) -> None:
@@ -84,6 +90,28 @@ async def test_killed_at_any_moment(database_url: str, registries_file: tuple[Pa
         await _check(database)
     finally:
         await database.close()
+
+
+async def test_killed_while_the_web_api_tells(
+    sqlite_database: Database, registries_file: tuple[Path, ImitationRegistry]
+) -> None:
+    """The same where sizes come from Docker Hub's web API first, and from the registry after."""
+    registries, registry = registries_file
+    hub = ImitationHub(registry.world, registry.clock, HubOptions(per_minute=None))
+    database_url = sqlite_database.engine.url.render_as_string(hide_password=False)
+    async with sqlite_database.writing() as session:
+        for n in range(TAGS):
+            await add_watch(session, WatchSpec.parse(f"r{n % 6}:v{n}"), origin="cli", now=NOW)
+    async with serve(hub) as url:
+        kills = []
+        for killer, requests in ((hub, 1), (hub, 4), (registry, 30)):
+            process = await _poll(database_url, registries, TAREWATCH_HUB_API_URL=url)
+            kills.append(await _kill_after(process, killer, requests))
+            await _free_leases(sqlite_database)
+        assert sum(kills) >= 2, "the kills came too late to prove anything"
+        last = await _poll(database_url, registries, TAREWATCH_HUB_API_URL=url)
+        assert await asyncio.wait_for(last.wait(), 60) == 0
+    await _check(sqlite_database)
 
 
 async def _check(database: Database) -> None:
