@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.backfill.told import Wanted
 from app.history.waiting import not_ahead
 from app.models import Backfill, Host, Repository, Tag
 from app.polling.round import LEASE
@@ -18,11 +19,10 @@ ROWS_PER_CLAIM = 500
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A tag whose past is ours to fetch. `platforms`: the wanted ones, None for all."""
+    """A tag whose past is ours to fetch."""
 
     id: int
-    tag: str
-    platforms: tuple[str, ...] | None
+    wanted: Wanted
     requested_at: datetime
     failures: int
 
@@ -98,8 +98,8 @@ async def _lease(
 
 
 def _asked(row: Backfill, tag: Tag) -> Asked:
-    wanted = None if tag.platforms is None else tuple(tag.platforms)
-    return Asked(row.id, tag.name, wanted, row.requested_at, row.failures)
+    platforms = None if tag.platforms is None else tuple(tag.platforms)
+    return Asked(row.id, Wanted(tag.name, platforms), row.requested_at, row.failures)
 
 
 def _due(

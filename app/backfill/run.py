@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.backfill.claim import Asked, Claim, claim_repository
 from app.backfill.outcome import Trouble, finish, note_added, put_off
 from app.backfill.report import TagReport
+from app.backfill.told import Wanted
 from app.history.past import PastBuild, add_past
 from app.polling.round import Polling
 from app.registry.errors import RegistryError
@@ -19,9 +21,10 @@ from app.registry.reference import Repository
 
 log = logging.getLogger(__name__)
 FACTS_PER_CHUNK = 5_000
+SECONDS_PER_CHUNK = 5.0  # what took long to get may have cost pulls: a crash must not lose it
 _SIDE_BY_SIDE = 2  # repositories of one registry: a slow one does not hold up all the others
 
-Gather = Callable[[Repository, Sequence[Asked]], AsyncIterator[list[PastBuild]]]
+Gather = Callable[[Repository, Sequence[Wanted]], AsyncIterator[list[PastBuild]]]
 Progress = Callable[[Repository, int, int], None]
 
 
@@ -48,7 +51,7 @@ class _Work:
     reports: dict[str, TagReport] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reports = {row.tag: TagReport(self.claim.repository, row.tag) for row in self.claim.rows}
+        self.reports = {row.wanted.tag: TagReport(self.claim.repository, row.wanted.tag) for row in self.claim.rows}
 
 
 def _silent(repository: Repository, repositories: int, builds: int) -> None:
@@ -104,14 +107,15 @@ async def _apart(work: _Work) -> None:
 
 
 async def _fetch(work: _Work) -> None:
-    """Ask the sources, and write down what they tell, a few thousand facts at a time; nothing is open meanwhile."""
-    told, waiting = work.run.gather(work.claim.repository, work.claim.rows), list[PastBuild]()
+    """Ask the sources, and write down what they tell, a few thousand facts or seconds at a time."""
+    told = work.run.gather(work.claim.repository, [row.wanted for row in work.claim.rows])
+    waiting, since = list[PastBuild](), monotonic()
     try:
         async for facts in told:
             waiting += facts
-            if len(waiting) >= FACTS_PER_CHUNK:
+            if len(waiting) >= FACTS_PER_CHUNK or monotonic() - since >= SECONDS_PER_CHUNK:
                 await _store(work, waiting)
-                waiting = []
+                waiting, since = [], monotonic()
     except RegistryError:  # what was told before it is true all the same
         await _store(work, waiting)
         raise
@@ -127,12 +131,12 @@ async def _store(work: _Work, facts: Sequence[PastBuild]) -> None:
     for fact in facts:
         of_tag[fact.tag].append(fact)
     for row in work.claim.rows:
-        if of_tag[row.tag]:
-            await _store_tag(work, row, of_tag[row.tag])
+        if of_tag[row.wanted.tag]:
+            await _store_tag(work, row, of_tag[row.wanted.tag])
 
 
 async def _store_tag(work: _Work, row: Asked, facts: Sequence[PastBuild]) -> None:
-    polling, report = work.run.polling, work.reports[row.tag]
+    polling, report = work.run.polling, work.reports[row.wanted.tag]
     async with polling.database.writing() as session:
         added = await add_past(session, facts, polling.clock())
         if not await note_added(session, row, added.new, polling.owner, polling.clock()):
@@ -144,7 +148,7 @@ async def _store_tag(work: _Work, row: Asked, facts: Sequence[PastBuild]) -> Non
 
 async def _finish(work: _Work) -> None:
     polling = work.run.polling
-    found = {row.id: work.reports[row.tag].found for row in work.claim.rows}
+    found = {row.id: work.reports[row.wanted.tag].found for row in work.claim.rows}
     async with polling.database.writing() as session:
         await finish(session, work.claim.rows, found, polling.owner, polling.clock())
 
@@ -163,6 +167,6 @@ async def _put_off(work: _Work, trouble: Trouble) -> None:
 
 def _say(work: _Work, trouble: Trouble, until: Mapping[int, datetime]) -> None:
     for row in work.claim.rows:
-        report = work.reports[row.tag]
+        report = work.reports[row.wanted.tag]
         report.error_code, report.error_message, report.failed = trouble.code, trouble.message, trouble.counts
         report.next_try_at = until.get(row.id)

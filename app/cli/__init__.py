@@ -6,16 +6,18 @@ import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
-from app.cli import apply, demo, import_, poll, prune, serve, token, watch
+from app.cli import apply, backfill, demo, import_, poll, prune, serve, token, watch
 from app.db import DatabaseUnusable, why_unusable
 from app.exchange.refusals import FileRefused
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
 from app.watchlist import UnknownWatch, WatchExists, WatchInvalid
+from app.watchlist.catalogue import CatalogueInvalid
 from app.watchlist.declared import DeclarationInvalid
 from app.watchlist.importing import ImportPathInvalid
 
 EXPECTED = (
+    CatalogueInvalid,
     DatabaseUnusable,
     FileRefused,
     DeclarationInvalid,
@@ -38,6 +40,7 @@ app.command()(serve.worker)
 app.command()(serve.migrate)
 app.command()(demo.demo)
 app.command()(poll.poll)
+app.command()(backfill.backfill)
 app.command()(apply.apply)
 app.command("prune")(prune.prune_)
 app.command()(token.token)

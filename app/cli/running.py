@@ -6,12 +6,15 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
 
 from app import __version__
+from app.backfill.gather import Memory, gather
+from app.backfill.run import Backfilling
 from app.db import Database, open_database, parse_url
 from app.history.schedule import Schedule
 from app.polling.hosts import restore_hosts
@@ -25,6 +28,7 @@ from app.registry.politeness import Politeness
 from app.registry.reference import HUB
 from app.schema import require_current, upgrade
 from app.settings import Settings, load_settings
+from app.watchlist.catalogue import load_catalogue
 
 _T = TypeVar("_T")
 
@@ -110,6 +114,12 @@ def hub_api_url(settings: Settings, registries: Mapping[str, RegistryAccess]) ->
         return settings.hub_api_url.rstrip("/")
     mirrored = HUB in registries and registries[HUB].endpoint is not None
     return None if mirrored else HUB_API_URL
+
+
+def backfilling_with(settings: Settings, polling: Polling) -> Backfilling:
+    """The means of backfilling, as the settings describe them; CatalogueInvalid if their file of siblings is wrong."""
+    gathering = partial(gather, polling, load_catalogue(settings.siblings), memory=Memory())
+    return Backfilling(polling, gathering, automatic=settings.backfill == "on")
 
 
 def user_agent(settings: Settings) -> str:

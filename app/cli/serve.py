@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 
-from app.cli.running import host_name, polling_with, ready_database, run
+from app.cli.running import backfilling_with, host_name, polling_with, ready_database, run
 from app.db import Database, DatabaseUnusable
 from app.history.health import workers
 from app.main import create_app
@@ -107,7 +107,10 @@ async def _maybe_working(
     if not wanted:
         yield
         return
-    async with polling_with(settings, database, registries) as polling, working(polling):
+    async with (
+        polling_with(settings, database, registries) as polling,
+        working(polling, backfilling_with(settings, polling), keep_details=settings.keep_details),
+    ):
         yield
 
 
@@ -115,7 +118,10 @@ async def _work(settings: Settings, database: Database) -> None:
     stop = asyncio.Event()
     try:
         await _ensure_watches(settings, database)
-        async with polling_with(settings, database) as polling, working(polling):
+        async with (
+            polling_with(settings, database) as polling,
+            working(polling, backfilling_with(settings, polling), keep_details=settings.keep_details),
+        ):
             with signals(stop.set):
                 console.print("Tarewatch's worker is polling (Ctrl+C stops it)")
                 await stop.wait()

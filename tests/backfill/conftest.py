@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.backfill.claim import Asked
 from app.backfill.report import TagReport
 from app.backfill.run import Backfilling, backfill_host
+from app.backfill.told import Wanted
 from app.db import Database
 from app.history.past import PastBuild, PastManifest
 from app.models import Backfill, Build, Manifest, Origin, Series, Tag
@@ -23,7 +23,7 @@ AMD = "linux/amd64"
 DEBIAN = Repository(HUB_HOST, "library/debian")
 MONTH = timedelta(days=30)
 
-Story = Callable[[Repository, Sequence[Asked]], AsyncIterator[list[PastBuild]]]
+Story = Callable[[Repository, Sequence[Wanted]], AsyncIterator[list[PastBuild]]]
 
 
 def past(tag: str, months_ago: int, compressed_bytes: int, repository: Repository = DEBIAN) -> PastBuild:
@@ -43,7 +43,7 @@ class Sources:
     asked: list[tuple[str, list[str]]] = field(default_factory=list)
     per_chunk: int = 2
 
-    async def __call__(self, repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def __call__(self, repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         """The sources' part in a backfill."""
         names = [row.tag for row in rows]
         self.asked.append((repository.path, names))

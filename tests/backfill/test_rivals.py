@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from app.backfill.claim import Asked, Claim, claim_repository
+from app.backfill.claim import Claim, claim_repository
 from app.backfill.run import Backfilling, backfill_host
+from app.backfill.told import Wanted
 from app.history.past import PastBuild
 from app.models import Backfill, Build, Manifest, Series
 from app.polling.claim import release, renew
@@ -45,7 +46,7 @@ async def test_killed_at_every_step(play: Play, chunks: int) -> None:
     stored = 0
     play.sources.facts, play.sources.per_chunk = _year(), 4
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         nonlocal stored
         async for facts in play.sources(repository, rows):
             if stored == chunks:
@@ -99,7 +100,7 @@ async def test_two_workers_at_once(play: Play, together: int) -> None:
 async def test_who_lost_the_lease_writes_nothing_more(play: Play) -> None:
     """A worker that stalled past its lease leaves the row to who has it now."""
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         async with play.database.writing() as session:
             await session.execute(text("UPDATE backfills SET lease_owner = 'other'"))
         yield five_months()
@@ -115,7 +116,7 @@ async def test_a_long_run_keeps_its_lease(lite: Play) -> None:
     """The heartbeat renews what is under way, and nothing once it is done."""
     polling = lite.stage.polling
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         for fact in five_months():
             lite.stage.clock.now += LEASE / 2
             async with lite.database.writing() as session:
@@ -130,7 +131,7 @@ async def test_a_long_run_keeps_its_lease(lite: Play) -> None:
 async def test_shutdown_gives_back(lite: Play) -> None:
     """What is cancelled is due as before, for whoever comes next."""
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         await asyncio.Event().wait()
         yield []
 
@@ -168,7 +169,7 @@ async def test_the_worker_backfills_by_itself(lite: Play) -> None:
     polling = replace(lite.stage.polling, clock=utc_now)
     order: list[str] = []
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         if repository.path == "library/alpine":
             order.append((await lite.stage.tag("3.22")).status)
         yield five_months()

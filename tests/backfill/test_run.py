@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from app.backfill.claim import Asked, due_hosts
+from app.backfill.claim import due_hosts
 from app.backfill.run import FACTS_PER_CHUNK, backfill_host
+from app.backfill.told import Wanted
 from app.history.past import PastBuild
 from app.models import Backfill, Build
 from app.registry.errors import HostPaused, NotFound, RateLimited, ServerError
@@ -102,7 +103,7 @@ async def test_wanted_platforms_are_told_to_the_sources(lite: Play) -> None:
     lite.stage.push("3.22", debian(3_000_000), "library/alpine")
     asked: list[tuple[str, ...] | None] = []
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         asked.extend(row.platforms for row in rows if repository == ALPINE)
         yield []
 
@@ -116,7 +117,7 @@ async def test_wanted_platforms_are_told_to_the_sources(lite: Play) -> None:
 async def test_more_wanted_while_under_way(lite: Play) -> None:
     """Platforms that are wanted while their tag is being fetched are fetched by a second run."""
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         async with lite.database.writing() as session:
             ids = [(await lite.row()).tag_id]
             await request_backfills(session, ids, "watch", lite.stage.clock.now, again=len(rounds) == 0)
@@ -192,7 +193,7 @@ async def test_a_hanging_repository_delays_no_other(lite: Play) -> None:
     await lite.stage.watch("alpine:3.22", "fedora:42", "quay.io/prometheus/busybox:latest")
     hangs = asyncio.Event()
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         if repository == DEBIAN:
             await hangs.wait()
         yield []
@@ -211,20 +212,19 @@ async def test_many_facts_are_written_as_they_come(lite: Play) -> None:
     """A long past is not held in memory: what is over a chunk is in the database while the rest is asked for."""
     seen = []
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         for n in range(3):
             seen.append(await _builds(lite))
-            yield [past("bookworm-slim", 1 + n, 28_000_000 + k) for k in range(FACTS_PER_CHUNK)]
+            yield [past("bookworm-slim", 1 + n, 28_000_000)] * FACTS_PER_CHUNK
 
     await lite.run(story=story)
-    assert seen[0] == 0
-    assert 0 < seen[1] <= seen[2]
+    assert seen == [0, 1, 2]
 
 
 async def test_nothing_is_open_while_the_sources_are_asked(lite: Play) -> None:
     """SQLite has one writer: another one writes at once while a source takes its time."""
 
-    async def story(repository: Repository, rows: Sequence[Asked]) -> AsyncIterator[list[PastBuild]]:
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
         for fact in five_months():
             async with asyncio.timeout(1), lite.database.writing() as session:
                 await session.execute(text("UPDATE revision SET number = number + 1"))
