@@ -1,6 +1,7 @@
 """Take in the public history that docker-library/repo-info is: ten years of pages in a clone, or a folder of them."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ class Pages:
 @contextmanager
 def open_pages(path: Path) -> Iterator[Pages]:
     """The pages of a clone (work tree or bare), or of a folder; FileRefused if there are none."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path.is_dir raises where a folder above may not be read
         raise FileRefused(
             str(path), "no folder; a clone of docker-library/repo-info, or a folder of its pages is wanted"
         )
@@ -65,7 +66,7 @@ def open_pages(path: Path) -> Iterator[Pages]:
         with open_clone(path) as clone, clone.blobs() as blobs:
             yield Pages(_some(clone.count, path), lambda now: _clone_chunks(clone, blobs, now), _clone_notes(clone))
     else:
-        files = sorted(file for file in _page_files(path) if file.is_file())
+        files = sorted(filter(os.path.isfile, _page_files(path)))
         yield Pages(_some(len(files), path), lambda now: _folder_chunks(path, files, now))
 
 
@@ -108,9 +109,8 @@ def _some(count: int, path: Path) -> int:
 
 
 def _clone_notes(clone: Clone) -> list[str]:
-    return (
-        ["a shallow clone: its history begins late (`git fetch --unshallow` gets the rest)"] if clone.is_shallow else []
-    )
+    note = "a shallow clone: its history begins late (`git fetch --unshallow` gets the rest)"
+    return [note] if clone.is_shallow else []
 
 
 def _page_files(folder: Path) -> Iterator[Path]:

@@ -21,19 +21,15 @@ from app.exchange.repo_info_page import LONGEST_PAGE
 from app.exchange.report import printable
 
 _PAGES = ":(glob)repos/*/remote/*.md"
-_SAFE = [
-    "--no-pager",
-    "--no-replace-objects",
-    *(word for setting in (
-        "core.hooksPath=/dev/null",
-        "core.fsmonitor=false",
-        "core.attributesFile=/dev/null",
-        "log.follow=false",
-        "log.showSignature=false",
-        "log.mailmap=false",
-        "protocol.allow=never",
-    ) for word in ("-c", setting)),
-]  # fmt: skip
+_SETTINGS = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "log.follow=false",
+    "log.showSignature=false",
+    "log.mailmap=false",
+    "protocol.allow=never",
+]
 # Every commit once, in order of time and never before its parents; of a merge only what none of its parents had.
 _LOG = [
     "log", "-z", "--raw", "-c", "--date-order", "--reverse", "--full-history", "--root", "--no-abbrev", "--no-renames",
@@ -55,7 +51,7 @@ class PageVersion:
     at: datetime
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Clone:
     """A repository whose history has been listed; `count` page versions."""
 
@@ -133,7 +129,8 @@ class Blobs:
 
 def is_clone(path: Path) -> bool:
     """Whether path itself is a git repository: a work tree or a bare one. A folder inside of one is not."""
-    return (path / ".git").exists() or all((path / name).exists() for name in ("HEAD", "objects", "refs"))
+    parts = ("HEAD", "objects", "refs")
+    return os.path.exists(path / ".git") or all(os.path.exists(path / name) for name in parts)  # never raises
 
 
 @contextmanager
@@ -150,7 +147,8 @@ def open_clone(path: Path) -> Iterator[Clone]:
 
 
 def _command(folder: Path) -> list[str]:
-    return ["git", "-C", str(folder), *_SAFE]
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    return ["git", "-C", str(folder), "--no-pager", "--no-replace-objects", *settings]
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
