@@ -32,8 +32,8 @@ class UnknownBuild(NotKnown):
 
 
 class UnknownManifest(NotKnown):
-    """No platform manifest with this digest was ever seen under a watched tag."""
+    """No platform manifest with this digest is known of any tag."""
 
     def __init__(self, digest: str) -> None:
         self.digest = digest
-        super().__init__(f"no watched tag ever had the platform manifest {digest}")
+        super().__init__(f"no tag here ever had the platform manifest {digest}")

@@ -22,7 +22,7 @@ _PROBLEM_DETAILS = {
     "no-admin-token": "No admin token configured.",
     "image-unknown": "debian:bookwrm is not watched here.",
     "build-unknown": "there is no build 4711.",
-    "manifest-unknown": "no watched tag ever had this platform manifest.",
+    "manifest-unknown": "no tag here ever had this platform manifest.",
     "watch-unknown": "there is no watch 12.",
     "watch-exists": "alpine:3.2* is watched already.",
     "body-too-large": "The request's body is too large.",
