@@ -160,3 +160,17 @@ async def lite(sqlite_database: Database) -> AsyncIterator[Stage]:
     """The same on SQLite only, where the database makes no difference."""
     async with AsyncExitStack() as stack:
         yield await make_stage(stack, sqlite_database)
+
+
+@pytest.fixture
+async def web(sqlite_database: Database) -> AsyncIterator[Stage]:
+    """The Hub with its web API, neither with limits."""
+    async with AsyncExitStack() as stack:
+        yield await make_stage(stack, sqlite_database, hub=HubOptions(per_minute=None))
+
+
+@pytest.fixture
+async def both(database: Database) -> AsyncIterator[Stage]:
+    """The same on both databases."""
+    async with AsyncExitStack() as stack:
+        yield await make_stage(stack, database, hub=HubOptions(per_minute=None))
