@@ -156,21 +156,6 @@ BACKFILL: dict[str, Any] = {
     "error_message": None,
 }
 BACKFILLS: dict[str, Any] = {"items": [BACKFILL], "next": None}
-BACKFILL: dict[str, Any] = {
-    "id": 7,
-    **_NAMES,
-    "state": "done",
-    "reason": "watch",
-    "requested_at": _AT,
-    "next_try_at": None,
-    "done_at": "2026-08-22T09:14:31Z",
-    "found": 352,
-    "added": 344,
-    "failures": 0,
-    "error_code": None,
-    "error_message": None,
-}
-BACKFILLS: dict[str, Any] = {"items": [BACKFILL], "next": None}
 STATUS: dict[str, Any] = {
     "revision": 4711,
     "counts": {"repositories": 30, "tags": 64, "series": 412, "failing_tags": 0, "gone_tags": 1, "new_tags": 0},
@@ -206,7 +191,6 @@ STATUS: dict[str, Any] = {
         }
     ],
     "pending": [{"reason": "quota", "priority": 0, "count": 3}],
-    "backfills": {"waiting": 2, "running": 1, "failing_count": 0, "failing": []},
     "backfills": {"waiting": 2, "running": 1, "failing_count": 0, "failing": []},
     "workers": [{"id": "host-1", "version": "0.1.0", "started_at": _AT, "beat_at": _AT, "alive": True}],
     "warnings": [],

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from app.history.builds import build_detail
+from app.models import Origin
 from app.web.charts.units import Unit
 from app.web.dependencies import ReadSession
-from app.web.pages.words import dated_by, known_from
+from app.web.pages.words import ORIGINS, dated_by, known_from
 from app.web.release_lines import line_of
 from app.web.templates import render
 
@@ -28,6 +29,7 @@ async def build(
     context = {
         "detail": detail,
         "unit": unit,
+        "origin": ORIGINS[Origin(detail.build.origin)][0],
         "known_from": known_from(detail.build.origin, detail.build.source),
         "dated_by": dated_by(detail.build),
         "release_line": line_of(detail.build),
