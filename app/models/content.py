@@ -91,8 +91,8 @@ class PendingDetail(Base):
     tag_event_id: Mapped[int] = mapped_column(ForeignKey("tag_events.id"), index=True)
     platform: Mapped[str | None] = mapped_column(String(120))
     priority: Mapped[int] = mapped_column()
-    # "quota": waits for pulls; "platforms": more of them are wanted now; "error": could not be read;
-    # "lost": can never be read, and is not tried again
+    # "quota": waits for pulls; "platforms": more of them are wanted now; "layers": the bytes are known by hearsay;
+    # "error": could not be read; "lost": can never be read, and is not tried again
     reason: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     next_try_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -1,5 +1,6 @@
 """Docker Hub's web API in polling: fewer requests, and no pulls."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta

@@ -51,7 +51,7 @@ class FailingTagOut(Schema):
 
 
 class PendingOut(Schema):
-    """Changes whose bytes are not known yet."""
+    """Documents still to be read: for the bytes of a change, or only for its layers."""
 
     reason: str = Field(
         description="quota: waits for pulls; platforms: more are wanted; layers: only those are missing; "
