@@ -25,6 +25,7 @@ __all__ = ["Memory", "Wanted", "gather"]
 log = logging.getLogger(__name__)
 PULLS_AGAIN_SECONDS = 3_600.0  # where the registry does not say when
 BREATHER_SECONDS = 60.0
+MOST_FRUITLESS = 100_000
 # What is cheap and exact first: of two that tell of one document, the earlier date counts in the end.
 SOURCES: tuple[Source, ...] = (
     HubSiblings(),
@@ -51,7 +52,10 @@ async def gather(
     told, if a source could not go on.
     `memory` is the process's own.
     """
-    asking = Asking(polling.client, polling.hub, catalogue, polling.clock(), memory or Memory())
+    memory = memory or Memory()
+    if len(memory.fruitless) > MOST_FRUITLESS:
+        memory.fruitless.clear()
+    asking = Asking(polling.client, polling.hub, catalogue, polling.clock(), memory)
     looking = looking_at(polling, repository.registry)
     now = Completing(asking, polling.database, looking, repository, Dating(asking))
     failed: list[RegistryError] = []
@@ -91,8 +95,8 @@ def _sized(repository: Repository, told: Told) -> Iterator[PastBuild]:
 
 def _conclude(now: Completing, failed: Sequence[RegistryError]) -> None:
     """Say why there may be more to be had: a failure, or that the pulls did not suffice."""
-    if failed:
-        raise next((error for error in failed if error.retryable), failed[0])
+    if errors := [*failed, *now.troubles]:
+        raise next((error for error in errors if error.retryable), errors[0])
     registry = now.repository.registry
     if now.short:
         message = f"the pulls left do not cover {now.short} more documents of {now.repository}"

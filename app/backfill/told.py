@@ -63,9 +63,14 @@ class Told:
 
 @dataclass(slots=True)
 class Memory:
-    """What a process remembers of registries between runs: those without a tag history, and until when that holds."""
+    """What a process remembers between runs, so as not to ask in vain.
+
+    `without_history`: registries without a tag history, and until when that holds. `fruitless`: what a tag was told of
+    and nothing came of (repository, tag, source), since it is gone, no image, or has no date.
+    """
 
     without_history: dict[str, datetime] = field(default_factory=dict)
+    fruitless: set[tuple[Repository, str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import pytest
 from app.backfill.complete import Completing, complete
 from app.backfill.dating import Dating
 from app.backfill.stored import stored_sources
-from app.backfill.told import Asking, Told, Wanted
+from app.backfill.told import Asking, Memory, Told, Wanted
 from app.db import Database
-from app.imitation.faults import Fault, reset
+from app.imitation.faults import Fault, reset, status
 from app.imitation.options import DISTRIBUTION, Options
 from app.imitation.registry import ImitationRegistry
 from app.models import Origin
 from app.polling.look import looking_at
-from app.registry.errors import RateLimited, RegistryError
+from app.registry.errors import RateLimited, RegistryError, ServerError
 from app.registry.reference import Repository
 from tests.backfill.gathering import CATALOGUE, collect, history, store
 from tests.backfill.worlds import document
@@ -178,6 +178,35 @@ async def test_one_lost_sibling_stops_no_other(sqlite_database: Database) -> Non
         assert [one.source for one in await history(stage, "noble", "linux/arm64")] == names
 
 
+async def test_what_ails_for_now_is_tried_again(sqlite_database: Database) -> None:
+    """A document or manifest that the registry fails to give stops no other; the run says so, a later one has it."""
+    async with stage_of(sqlite_database, "docker.io", ROOMY) as stage:
+        names = ["noble-20260510", "noble-20260610", "noble-20260710"]
+        push_dated(stage.registry, "library/ubuntu", names)
+        ailing = stage.world.resolve("library/ubuntu", names[1], NOW)
+        assert ailing is not None
+        for reference in ("noble-20260710", ailing.children[0].digest):
+            stage.registry.faults.append(Fault("*", f"manifests/{reference}", status(500)))
+        with pytest.raises(ServerError):
+            await collect(stage, "ubuntu", ["noble"])
+        assert [one.source for one in await history(stage, "noble")] == names[:1]
+        assert [one.source for one in await history(stage, "noble", "linux/arm64")] == names[:2]
+        stage.registry.faults.clear()
+        await collect(stage, "ubuntu", ["noble"])
+        assert [one.source for one in await history(stage, "noble")] == names
+
+
+async def test_what_came_to_nothing_is_not_asked_again(sqlite_database: Database) -> None:
+    """A sibling that is gone, or has no date, does not cost a pull in every run of a process."""
+    async with stage_of(sqlite_database, "docker.io", ROOMY) as stage:
+        push_dated(stage.registry, "library/node", ["22.0.0-alpine", "22.1.0-alpine"], created=[None, NOW])
+        memory = Memory()
+        for pulls in (6, 6):
+            await collect(stage, "node", ["22-alpine"], memory=memory)
+            assert stage.registry.pulls == pulls
+        assert [one.source for one in await history(stage, "22-alpine")] == ["22.1.0-alpine"]
+
+
 async def test_a_silent_registry_is_an_error(sqlite_database: Database) -> None:
     """What was read before it fell silent is kept."""
     async with stage_of(sqlite_database, "docker.io", ROOMY) as stage:
@@ -186,7 +215,7 @@ async def test_a_silent_registry_is_an_error(sqlite_database: Database) -> None:
         stage.registry.faults.append(Fault("HEAD", "noble-202501", reset()))
         with pytest.raises(RegistryError):
             await collect(stage, "ubuntu", ["noble"])
-        assert len(await history(stage, "noble")) == 8, "the newest"
+        assert [one.source for one in await history(stage, "noble")] == names[1:]
 
 
 async def test_a_run_reads_so_much_and_no_more(sqlite_database: Database) -> None:
