@@ -166,3 +166,17 @@ def test_watches_name_images_of_every_host(demo: DemoWorld) -> None:
     watched = {pattern for pattern, _ in demo.watches}
     assert {"alpine:3.2*", "debian:bookworm-slim", "ghcr.io/example/toolbox:v1"} <= watched
     assert all(interval > timedelta(0) for _, interval in demo.watches)
+
+
+def test_an_unwatched_tag_has_a_past(demo: DemoWorld) -> None:
+    """Each of its documents is still there under a dated sibling; it makes no moment of its own to poll at."""
+    contents = demo.worlds["docker.io"].repositories["library/ubuntu"]
+    moved = list(zip(contents.tags["22.04"].times, contents.tags["22.04"].digests, strict=True))
+    assert [contents.tags[f"jammy-{at:%Y%m%d}"].digests[0] for at, _ in moved] == [digest for _, digest in moved]
+    assert len(moved) > 12
+    watched = {at for at, repository, tag, _ in _changes(demo) if (repository, tag) not in demo.unwatched}
+    assert set(demo.change_times()) == watched
+
+
+def _changes(demo: DemoWorld) -> Iterator[tuple[datetime, str, str, str | None]]:
+    return (change for world in demo.worlds.values() for change in world.changes())

@@ -257,6 +257,23 @@ STORIES = (
 )
 ALIASES = (Alias(HUB, "library/alpine", "latest", {START: "3.20", 468: "3.22"}),)
 
+UNWATCHED = (
+    (
+        Story(
+            HUB,
+            "library/ubuntu",
+            "22.04",
+            {AMD64: 29_500_000, ARM64: 27_300_000, ARM_V7: 26_600_000},
+            ((1, ROOTFS),),
+            every=30,
+            creep=0.012,
+            steps={210: -0.03},
+        ),
+        "jammy-{:%Y%m%d}",
+    ),
+)
+"""Tags that the demo does not watch, and how their dated siblings are called: who watches one sees its past."""
+
 WATCHES = (
     ("alpine:3.2*", 12),
     ("alpine:latest", 6),

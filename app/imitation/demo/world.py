@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from app.imitation.demo.lives import Life
-from app.imitation.demo.stories import ALIASES, GITHUB, HUB, QUAY, START, STORIES, WATCHES
+from app.imitation.demo.stories import ALIASES, GITHUB, HUB, QUAY, START, STORIES, UNWATCHED, WATCHES
 from app.imitation.gate import Clock
 from app.imitation.hub import ImitationHub
 from app.imitation.hub_entries import HubOptions
@@ -43,6 +43,7 @@ class DemoWorld:
 
     worlds: Mapping[str, World]
     watches: tuple[tuple[str, timedelta], ...]
+    unwatched: frozenset[tuple[str, str]]  # repository and tag, of the Hub
 
     def registries(self, clock: Clock) -> dict[str, ImitationRegistry]:
         """A registry per host at the clock's time; tokens live in real time, or every poll would need new ones."""
@@ -62,10 +63,13 @@ class DemoWorld:
     def estimate(self) -> Cost:
         """What it costs to poll at every change time."""
         tags = sum(len(contents.tags) for world in self.worlds.values() for contents in world.repositories.values())
+        tags -= len(self.unwatched)
         manifests, configs = 0, 0
         for world in self.worlds.values():
             seen: set[str] = set()
-            for _, repository, _, digest in sorted(world.changes(), key=lambda change: change[0]):
+            for _, repository, tag, digest in sorted(world.changes(), key=lambda change: change[0]):
+                if (repository, tag) in self.unwatched:
+                    continue
                 new = _new_images(world, repository, digest, seen)
                 manifests += len(new) + (digest is not None)
                 configs += len(new)
@@ -83,7 +87,23 @@ def build_demo_world(now: datetime, seed: int = 1) -> DemoWorld:
         for life in lives.values():
             _live(life, lives, worlds[life.story.host], age, now)
         _follow(lives, worlds, age, now)
-    return DemoWorld(worlds, tuple((pattern, timedelta(hours=hours)) for pattern, hours in WATCHES))
+    moments = sorted({at for world in worlds.values() for at, *_ in world.changes()})
+    unwatched = frozenset(_push_unwatched(worlds[HUB], moments, now, seed))
+    return DemoWorld(worlds, tuple((pattern, timedelta(hours=hours)) for pattern, hours in WATCHES), unwatched)
+
+
+def _push_unwatched(world: World, moments: list[datetime], now: datetime, seed: int) -> Iterator[tuple[str, str]]:
+    """Let tags that nobody watches move when others do, and leave a dated sibling each time; all of their names."""
+    for story, sibling in UNWATCHED:
+        life = Life(story, random.Random(f"{seed} {story.repository}:{story.tag}"))
+        yield story.repository, story.tag
+        for at in moments:
+            age = (now - at) / timedelta(days=1)
+            if life.due(age, None):
+                document = life.rebuild(age, now, None)
+                for name in (sibling.format(at), story.tag):
+                    world.push(story.repository, name, document, at=at)
+                yield story.repository, sibling.format(at)
 
 
 def _ages(dice: random.Random) -> list[float]:
