@@ -71,7 +71,9 @@ def _queue(found: Status) -> Iterator[Metric]:
         at = found.last_check_at.timestamp()
         yield _family("last_poll_timestamp_seconds", "The last look that got an answer.", [], [(at,)])
     waiting = [(one.reason, str(one.priority), one.count) for one in found.pending]
-    yield _family("pending_details", "Documents still to be read, for bytes or for layers.", ["reason", "priority"], waiting)
+    yield _family(
+        "pending_details", "Documents still to be read, for bytes or for layers.", ["reason", "priority"], waiting
+    )
 
 
 def _hosts(hosts: Sequence[HostHealth], now: datetime) -> Iterator[Metric]:
