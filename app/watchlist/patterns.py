@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 LONGEST_PATTERN = 200  # characters
-MOST_REPETITIONS = 6
-MOST_OPTIONS = 6
-MOST_ALTERNATIVES = 32
+MOST_REPETITIONS = 4
+MOST_WAYS = 64
 
 _TOKEN = re.compile(
     r"(?P<open>\((?:\?:|\?P<[a-z][a-z0-9_]*>)?)|(?P<close>\))|(?P<or>\|)"
@@ -97,14 +96,25 @@ def _check_cost(tokens: Sequence[_Token]) -> None:
     """A name has 128 characters at most: what is left takes microseconds."""
     if any(token.kind == "close" and token.repeat not in {"", "?"} for token in tokens):
         raise PatternInvalid("a repeated group may take for ever to match; repeat a class such as [.\\d] instead")
-    counts = (
-        ("repetitions", MOST_REPETITIONS, sum(token.is_ambiguous for token in tokens)),
-        ("optional parts", MOST_OPTIONS, sum(token.repeat == "?" for token in tokens)),
-        ("alternatives", MOST_ALTERNATIVES, sum(token.kind == "or" for token in tokens)),
-    )
-    for what, most, count in counts:
-        if count > most:
-            raise PatternInvalid(f"{count} {what}; a pattern has {most} at most")
+    repetitions = sum(token.is_ambiguous for token in tokens)
+    if repetitions > MOST_REPETITIONS:
+        raise PatternInvalid(f"{repetitions} repetitions; a pattern has {MOST_REPETITIONS} at most")
+    if _ways(tokens) > MOST_WAYS:
+        raise PatternInvalid(f"more than {MOST_WAYS} ways through its alternatives and optional parts")
+
+
+def _ways(tokens: Iterable[_Token]) -> int:
+    """How many ways lead through what is optional and what has alternatives."""
+    ways, alternatives = 1, [1]
+    for token in tokens:
+        ways *= 2 if token.repeat == "?" else 1
+        if token.kind == "open":
+            alternatives.append(1)
+        elif token.kind == "or":
+            alternatives[-1] += 1
+        elif token.kind == "close" and len(alternatives) > 1:
+            ways *= alternatives.pop()
+    return ways * alternatives[0]
 
 
 def _literals(tokens: Iterable[_Token]) -> list[str]:
