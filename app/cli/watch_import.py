@@ -76,6 +76,10 @@ def _watches(count: int) -> str:
     return f"{count} watch" if count == 1 else f"{count} watches"
 
 
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
 def _show(findings: Sequence[Findings], plan: ImportPlan, retired: Sequence[WatchSpec], *, dry_run: bool) -> None:
     for one in findings:
         if one.found:
@@ -90,7 +94,7 @@ def _show(findings: Sequence[Findings], plan: ImportPlan, retired: Sequence[Watc
     unclear = sum(found.problem is not None for one in findings for found in one.found)
     verb = "would be added" if dry_run else "added"
     out.print(
-        f"{sum(one.files for one in findings)} files read; {_watches(len(plan.new))} {verb}, "
+        f"{_files(sum(one.files for one in findings))} read; {_watches(len(plan.new))} {verb}, "
         f"{len(plan.watched)} watched already, {unclear} cannot be told"
     )
 

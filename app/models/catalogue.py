@@ -36,7 +36,7 @@ class Watch(Base):
     platforms: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     interval_seconds: Mapped[int | None] = mapped_column()
     paused: Mapped[bool] = mapped_column(default=False)
-    origin: Mapped[str] = mapped_column(String(16))  # "default", "cli", "api", "page", "demo"
+    origin: Mapped[str] = mapped_column(String(16))  # "default", "cli", "api", "page", "import", "apply", "demo"
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     # A pattern is expanded by listing the repository's tags; a plain tag needs no listing and leaves these NULL.
     next_expand_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)

@@ -47,7 +47,7 @@ def test_import_shows_adds_and_retires(run: Run) -> None:
         ["alpine:3.22", "Dockerfile:2", "(stage", "build)", "new"],
         ["debian:$V", "Dockerfile:3", "(stage", "1)", "cannot", "tell:", "ARG", "V", "has", "no", "default"],
     ]
-    assert "1 files read; 1 watch would be added, 0 watched already, 1 cannot be told" in shown.out
+    assert "1 file read; 1 watch would be added, 0 watched already, 1 cannot be told" in shown.out
     assert shown.err.startswith("not read: bad.yaml: no YAML: ")
     assert run.watched() == {}
     added = run("watch", "import", "src", "--interval", "1d", "--platform", "linux/amd64", "--json")

@@ -13,6 +13,7 @@ from app.watchlist.importing.walk import Ended, Limits, Unreadable, files_below,
 from app.watchlist.importing.yaml_tree import YamlInvalid
 
 _LONGEST_PATH = 900  # with a line number it fits into a database's column
+_TOO_LONG = "its path is too long"
 _DEFAULT_LIMITS = Limits()
 
 
@@ -74,7 +75,7 @@ def _root(path: Path) -> Path:
 def _read_file(search: _Search, path: PurePath, kind: Kind | None) -> None:
     file = shown_path(path)
     if len(file) > _LONGEST_PATH:
-        search.skip(file[:100], "its path is too long")
+        search.skip(file[:100], _TOO_LONG)
         return
     try:
         text = read_text(search.folder / path, search.limits.file_bytes)
@@ -112,6 +113,9 @@ def _follow(search: _Search, compose: PurePath, build: Build) -> None:
         search.add(here, [Mention(build.dockerfile, build.line, build.where, reason)])
         return
     file = shown_path(PurePath(os.path.relpath(path.resolve(), search.folder)))
+    if len(file) > _LONGEST_PATH:
+        search.skip(file[:100], _TOO_LONG)
+        return
     try:
         text = read_text(path, search.limits.file_bytes)
     except Unreadable as error:

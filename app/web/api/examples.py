@@ -139,6 +139,7 @@ WATCH: dict[str, Any] = {
     "truncated": False,
     "expanded_at": _AT,
     "expand_error": None,
+    "sources": [],
 }
 WATCHES: dict[str, Any] = {"items": [WATCH]}
 BACKFILL: dict[str, Any] = {

@@ -239,13 +239,17 @@ class WatchOut(Schema):
     platforms: list[str] | None
     interval_seconds: int | None = Field(description="null: the default.", examples=[21600])
     paused: bool
-    origin: str = Field(description="default, cli, api, page or demo.", examples=["api"])
+    origin: str = Field(description="Who added it: default, cli, api, page, import, apply or demo.", examples=["api"])
     created_at: datetime
     tags: int = Field(description="Tags that it covers now.")
     matched_tags: int | None = Field(description="Tags that match the pattern; null for a plain tag.")
     truncated: bool = Field(description="More tags match than the cap allows.")
     expanded_at: datetime | None
     expand_error: str | None
+    sources: list[str] = Field(
+        description="Where `tarewatch watch import` found it, relative to what was imported.",
+        examples=[["api/Dockerfile:3"]],
+    )
 
 
 class WatchList(Schema):

@@ -116,4 +116,5 @@ def _out(info: WatchInfo) -> WatchOut:
         truncated=info.truncated,
         expanded_at=info.expanded_at,
         expand_error=info.expand_error,
+        sources=[source.location for source in info.sources],
     )
