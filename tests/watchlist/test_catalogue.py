@@ -102,7 +102,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         "(?P<A>x)",
         r"\d{4294967296}",
         "ä",
-        "|".join("a" * 40),
+        "|".join("a" * 65),
     ],
 )
 def test_what_no_tag_needs_is_refused(text: str) -> None:
