@@ -34,14 +34,21 @@ class Running:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._long: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def start(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Start the work unless it is under way; its error is logged and ends only itself."""
+    def start(self, name: str, work: Callable[[], Awaitable[object]], *, long: bool = False) -> None:
+        """Start the work unless it is under way; its error is logged and ends only itself.
+
+        `long`: it may take an hour and goes on where it stopped, so nobody waits for its end.
+        """
         if name not in self._tasks and not self._closed:
             task = asyncio.create_task(self._run(name, work), name=name)
             self._tasks[name] = task
             task.add_done_callback(lambda _: self._tasks.pop(name, None))
+            if long:
+                self._long.add(task)
+                task.add_done_callback(self._long.discard)
 
     async def _run(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
@@ -50,8 +57,10 @@ class Running:
             log.exception("%s failed", name)
 
     async def finish(self, seconds: float) -> None:
-        """Start nothing more, wait for what is under way, then cancel the rest."""
+        """Start nothing more, wait for what is under way and not long, then cancel the rest."""
         self._closed = True
+        for task in self._long:
+            task.cancel()
         tasks = list(self._tasks.values())
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -125,7 +134,7 @@ async def _backfill(backfilling: Backfilling, polling: Polling, running: Running
     async with polling.database.reading() as session:
         hosts = await hosts_with_backfills(session, polling.clock(), automatic=backfilling.automatic)
     for host in hosts:
-        running.start(f"backfill {host}", partial(backfill_host, backfilling, host))
+        running.start(f"backfill {host}", partial(backfill_host, backfilling, host), long=True)
 
 
 async def _expand(polling: Polling, running: Running) -> None:

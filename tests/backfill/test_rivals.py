@@ -183,6 +183,22 @@ async def test_the_worker_backfills_by_itself(lite: Play) -> None:
         assert (await session.scalars(select(Backfill.id).where(Backfill.lease_owner.is_not(None)))).all() == []
 
 
+async def test_the_worker_does_not_wait_for_a_long_past(lite: Play) -> None:
+    """Told to stop, it gives a backfill back at once: what is missing comes after the next start."""
+    lite.stage.clock.now = utc_now()
+    polling = replace(lite.stage.polling, clock=utc_now)
+
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
+        await asyncio.Event().wait()
+        yield []
+
+    async with asyncio.timeout(10):
+        async with working(polling, Backfilling(polling, story), grace_seconds=60):
+            await _until(lambda: bool(polling.held.backfills))
+    row = await lite.row()
+    assert (row.lease_owner, row.done_at, row.failures) == (None, None, 0)
+
+
 async def test_asking_twice_asks_once(lite: Play) -> None:
     """A row that is open stays; one that is under way is left to its worker, and not run again after it."""
     lite.stage.clock.now += timedelta(minutes=1)
