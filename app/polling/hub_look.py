@@ -27,13 +27,17 @@ Told = Unchanged | Moved
 
 @dataclass(slots=True)
 class HubLook:
-    """A round's use of the API. `denied`: repositories of which it said that something is not there."""
+    """A round's use of the API.
+
+    `denied`: repositories of which it said that something is missing; `heard`: ids of tags of which it told too little.
+    """
 
     hub: HubApi
     polling: Polling
     looking: Looking
     outcome: Outcome = field(default_factory=Outcome)
     denied: set[Repository] = field(default_factory=set)
+    heard: set[int] = field(default_factory=set)
 
     def note(self, repository: Repository, error: RegistryError, target: Target) -> None:
         """A refusal or failure of the API: for its line on the status page, and for the log. It is no tag's fault."""
@@ -62,16 +66,22 @@ def hub_look(polling: Polling, host: str, looking: Looking) -> HubLook | None:
 
 async def look_by_hub(look: HubLook, repository: Repository, targets: Sequence[Target]) -> dict[int, Told]:
     """What the API tells of these tags, by tag id: of all, of some or of none. Never raises for what the API does."""
-    told = await _by_pages(look, repository, targets)
-    new = [one for one in targets if one.digest is None and one.tag_id not in told]
-    if repository not in look.denied:
-        for seen in await asyncio.gather(*(_by_name(look, repository, one) for one in new)):
-            told |= {} if seen is None else {seen.target.tag_id: seen}
-    return await _completed(look, told)
+    try:
+        told = await _by_pages(look, repository, targets)
+        rest = [one for one in targets if one.tag_id not in told and one.tag_id not in look.heard]
+        if repository not in look.denied:
+            new = (_by_name(look, repository, one) for one in rest if one.digest is None)
+            told |= {seen.target.tag_id: seen for seen in await asyncio.gather(*new) if seen is not None}
+        return await _completed(look, told)
+    except Exception:  # a bug of ours must not cost a look: the registry is asked instead
+        log.exception("what Docker Hub's web API says of %s could not be used", repository)
+        return {}
 
 
 async def look_into_by_hub(look: HubLook, repository: Repository, target: Target, digest: str) -> Moved | None:
     """The contents of a tag that the registry says names this digest now; None where the API cannot tell."""
+    if target.tag_id in look.heard:
+        return None
     told = await _tag(look, repository, target)
     if told is None:
         look.exists(repository)
@@ -102,18 +112,21 @@ async def _by_pages(look: HubLook, repository: Repository, targets: Sequence[Tar
         look.note(repository, error, targets[0])
         if isinstance(error, BadAnswer):
             return {}
-    seen: dict[int, Told | None] = {}
-    for one in targets:
-        if one.name in listing.tags:
-            seen[one.tag_id] = compare(one, listing.tags[one.name])
-        elif listing.says_unchanged(one.name, sought):
-            seen[one.tag_id] = Unchanged(one)
-    return {tag_id: told for tag_id, told in seen.items() if told is not None}
+    seen = [_heard(look, one, listing.tags.get(one.name)) for one in targets]
+    inferred = [Unchanged(one) for one in targets if listing.says_unchanged(one.name, sought)]
+    return {one.target.tag_id: one for one in (*seen, *inferred) if one is not None}
+
+
+def _heard(look: HubLook, target: Target, told: HubTag | None) -> Told | None:
+    """What the API's word on a tag means; if that is not enough, it need not be asked for it again."""
+    seen = None if told is None else compare(target, told)
+    if told is not None and seen is None:
+        look.heard.add(target.tag_id)
+    return seen
 
 
 async def _by_name(look: HubLook, repository: Repository, target: Target) -> Told | None:
-    told = await _tag(look, repository, target)
-    return None if told is None else compare(target, told)
+    return _heard(look, target, await _tag(look, repository, target))
 
 
 async def _tag(look: HubLook, repository: Repository, target: Target) -> HubTag | None:
@@ -135,6 +148,7 @@ async def _completed(look: HubLook, told: dict[int, Told]) -> dict[int, Told]:
         contents = _contents(one)
         if one.contents is not None and not offered[one.target.tag_id] <= {found.platform for found in contents}:
             del told[one.target.tag_id]  # that it is offered no more is for the registry to say
+            look.heard.add(one.target.tag_id)
         elif contents:
             kept = tuple(replace(found, content=None) if found.digest in known else found for found in contents)
             told[one.target.tag_id] = replace(one, contents=kept)

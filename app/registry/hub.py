@@ -109,6 +109,8 @@ class HubApi:
         minutes, are a block in disguise (docker/hub-feedback#2252), and pause the API as a whole.
         """
         now = self._politeness.now()
+        if self._disbelieved.get(repository, now) > now:
+            return
         self._disbelieved[repository] = now + _DISBELIEVED
         self._contradictions.add(repository)
         lately_right = self._right_at is not None and self._right_at > now - _RIGHT_LATELY

@@ -62,6 +62,7 @@ async def test_incomplete_sizes_come_from_the_registry(web: Stage, images: objec
     await web.poll()
     assert [amount for _, amount in await web.builds("v1")] == [1_000_001]
     assert web.registry.pulls == 2
+    assert asked(web) == {"web": 1, "head": 1, "manifest_get": 2, "blob_get": 1}
 
 
 async def test_a_platform_less_is_for_the_registry_to_say(web: Stage) -> None:

@@ -101,6 +101,9 @@ async def test_private_repository_is_asked_once(sqlite_database: Database) -> No
         report = await made.poll(hours=1)
         assert (report.unchanged, report.failed) == (20, 0)
         assert asked(made) == {"head": 10, "web": 1}
+        for _ in range(2):
+            await made.poll(hours=7)
+            assert asked(made) == {"head": 10, "web": 2}
 
 
 async def test_429_names_a_time(web: Stage) -> None:
