@@ -28,7 +28,9 @@ EXPORTED = (
 LAYER_LIST = "layer_list"  # in JSONL only: base first, each with the keys of LAYER
 LAYER = ("digest", "compressed_bytes", "media_type", "diff_id", "step")
 
-COLUMNS = (*EXPORTED, "os", "architecture", "variant", "os_version")  # what a row may hold, in the order of `Cells`
+_WHERE = ("repository", "tag", "platform", "os", "architecture", "variant", "os_version")
+COLUMNS = (*_WHERE, *(name for name in EXPORTED if name not in _WHERE))  # what a row may hold, in the order of `Cells`
+PLATFORM, TOLD, MANIFEST = slice(2, 7), slice(7, 12), slice(12, 17)  # parts of `Cells` that are read together
 ALIASES = {
     "image": "repository",
     "arch": "architecture",

@@ -17,7 +17,7 @@ from app.history.past import PastBuild
 _LONGEST_LINE = 2**18  # characters
 _MOST_LINES = 100  # of one row, by quoted line ends; a quote that is never closed ends there
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_GUARDED = tuple(COLUMNS.index(name) for name in ("source", "media_type"))
+_SOURCE, _MEDIA_TYPE = COLUMNS.index("source"), COLUMNS.index("media_type")
 
 
 class _Lines:
@@ -113,13 +113,14 @@ def _cells(row: list[str], header: Header, pick: Callable[[list[str]], Cells]) -
         raise RowRefused("a row with another number of cells than the header", f"{len(row)}, not {header.width}")
     row.append("")  # what the places of columns that the file lacks lead to
     cells = pick(row)
-    guarded = [cells[place] for place in _GUARDED]
-    if any(guarded):
-        found = list(cells)
-        for place in _GUARDED:
-            found[place] = plain(cells[place])
-        return tuple(found)
-    return cells
+    return _unguarded(cells) if cells[_SOURCE] or cells[_MEDIA_TYPE] else cells
+
+
+def _unguarded(cells: Cells) -> Cells:
+    found = list(cells)
+    for place in (_SOURCE, _MEDIA_TYPE):
+        found[place] = plain(cells[place])
+    return tuple(found)
 
 
 def _require_utf8(line: str) -> None:

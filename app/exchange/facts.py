@@ -1,10 +1,10 @@
 """From the cells of a row to one fact about the past. What a file repeats on every line is parsed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from app.exchange.columns import Cells
+from app.exchange.columns import MANIFEST, PLATFORM, TOLD, Cells
 from app.exchange.refusals import RowRefused
 from app.exchange.report import printable
 from app.history.observations import LayerFound
@@ -55,16 +55,16 @@ class FactParser:
 
     def fact(self, cells: Cells, line: int, *, own: bool, layers: tuple[LayerFound, ...] = ()) -> PastBuild:
         """The fact of a row. `own`: the file says itself where its builds are known from, as our exports do."""
-        repository, tag, platform, first_seen, pushed, known, origin, source, *rest = cells
-        created_at = moment(rest[5]) if rest[5] else None
+        first_seen, pushed, known, origin, source = cells[TOLD]
+        created_at = moment(cells[-1]) if cells[-1] else None
         pushed_at = self._happened(moment(pushed), "pushed_at") if pushed else None
         at = self._happened(moment(first_seen), "first_seen_at") if first_seen else pushed_at
         return PastBuild(
-            self._repositories[repository],
-            self._tags[tag],
-            self._platforms[(platform, *rest[6:])],
+            self._repositories[cells[0]],
+            self._tags[cells[1]],
+            self._platforms[cells[PLATFORM]],
             at or self._happened(created_at, "created_at"),
-            self._manifest(rest, created_at, layers),
+            self._manifest(cells[MANIFEST], created_at, layers),
             self._origins[origin] if own else Origin.IMPORT,
             pushed_at,
             self._happened(moment(known), "known_since") if known else None,
@@ -72,10 +72,8 @@ class FactParser:
             f"{self._name}:{line}",
         )
 
-    def _manifest(
-        self, cells: Sequence[str], created_at: datetime | None, layers: tuple[LayerFound, ...]
-    ) -> PastManifest:
-        digest, amount, stated_count, media_type, config, *_ = cells
+    def _manifest(self, cells: Cells, created_at: datetime | None, layers: tuple[LayerFound, ...]) -> PastManifest:
+        digest, amount, stated_count, media_type, config = cells
         if not is_digest(digest):
             raise RowRefused("not a digest", repr(digest[:80]))
         if config and not is_digest(config):
@@ -127,9 +125,10 @@ def whole_number(text: str, what: str, most: int) -> int:
     """A number in digits only, at most so great."""
     if not (text.isascii() and text.isdigit()):
         raise RowRefused(f"{what} is not a whole number", repr(text[:80]))
-    if len(text) > _DIGITS or int(text) > most:
+    number = int(text[:_DIGITS])
+    if number > most or len(text) > _DIGITS:
         raise RowRefused(f"{what} is more than {most:,}", repr(text[:80]))
-    return int(text)
+    return number
 
 
 def _measured(text: str, count: int | None, layers: tuple[LayerFound, ...]) -> int | None:
