@@ -4,9 +4,9 @@ The runs of a series are in order of `first_seen_at`, and neighbours run on diff
 ourselves is never contradicted: a fact that falls into that time changes nothing.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -32,7 +32,7 @@ class Run:
 
 
 class Fact(NamedTuple):
-    """From `at` on the series ran on this manifest. `push`: the registry's word on when that manifest was pushed."""
+    """From `at` on the series ran on this manifest. `push`: told by pushes, so that each manifest comes up once."""
 
     number: int
     at: datetime
@@ -56,6 +56,7 @@ class Timeline:
 
     runs: list[Run]
     observed_from: datetime | None = None
+    _oldest: dict[int, Run] = field(default_factory=dict)  # of each manifest, once pushes ask for it
 
     def add(self, facts: Iterable[Fact]) -> list[tuple[Fact, Fate]]:
         """Put facts in their places, in order of time; what became of each."""
@@ -82,15 +83,24 @@ class Timeline:
         return bisect_right(self.runs, at, key=attrgetter("first_seen_at"))
 
     def _pushed_before(self, fact: Fact) -> bool:
-        """Whether some run has that manifest; the first of them learns when it was pushed, if it did not know."""
-        position = next((n for n, run in enumerate(self.runs) if run.manifest_id == fact.manifest_id), None)
-        if position is None:
+        """Whether some run has that manifest; the first of them may learn that it is older."""
+        if not self._oldest:
+            self._oldest = {run.manifest_id: run for run in reversed(self.runs)}
+        run = self._oldest.get(fact.manifest_id)
+        if run is None:
             return False
-        run = self.runs[position]
+        position = self.runs.index(run, bisect_left(self.runs, run.first_seen_at, key=attrgetter("first_seen_at")))
         fits = position == 0 or self.runs[position - 1].first_seen_at < fact.at
-        if run.pushed_at is None and fits and fact.at <= run.start:
-            run.pushed_at, run.changed = fact.at, run.id is not None
+        if fits and fact.at <= run.start:
+            self._learn(run, fact)
         return True
+
+    def _learn(self, run: Run, fact: Fact) -> None:
+        """An earlier moment of a run that is known: the registry's push date, or somebody's word."""
+        if fact.pushed_at is not None and run.pushed_at is None:
+            run.pushed_at, run.changed = fact.pushed_at, run.id is not None
+        elif fact.pushed_at is None and fact.at < run.start:
+            run.known_since, run.changed = fact.at, run.id is not None
 
     def _in_force(self, position: int, fact: Fact) -> bool:
         """Whether that manifest runs then already. Of several builds of one time nobody knows the order: any counts,
@@ -114,9 +124,11 @@ class Timeline:
         return Fate.KNOWN
 
     def _insert(self, position: int, fact: Fact) -> None:
-        pushed_at = fact.at if fact.push else fact.pushed_at
-        run = Run(None, fact.manifest_id, fact.at, pushed_at, fact.known_since, fact=fact.number)
+        run = Run(None, fact.manifest_id, fact.at, fact.pushed_at, fact.known_since, fact=fact.number)
         self.runs.insert(position, run)
+        known = self._oldest.get(run.manifest_id)
+        if self._oldest and (known is None or run.first_seen_at < known.first_seen_at):
+            self._oldest[run.manifest_id] = run
 
 
 def observed_from(runs: Sequence[Run], first_answer: datetime | None) -> datetime | None:

@@ -16,12 +16,14 @@ def day(number: float) -> datetime:
     return START + timedelta(days=number)
 
 
-def run(manifest_id: int, at: float, **known: datetime) -> Run:
-    return Run(100 + manifest_id, manifest_id, day(at), **known)
+def run(manifest_id: int, at: float) -> Run:
+    return Run(100 + manifest_id, manifest_id, day(at))
 
 
 def told(*facts: tuple[int, float], push: bool = False) -> list[Fact]:
-    return [Fact(number, day(at), manifest, push) for number, (manifest, at) in enumerate(facts)]
+    return [
+        Fact(number, day(at), manifest, push, day(at) if push else None) for number, (manifest, at) in enumerate(facts)
+    ]
 
 
 def course(timeline: Timeline) -> list[tuple[int, float]]:
@@ -61,6 +63,14 @@ def test_an_observed_run_learns_its_push_date() -> None:
     assert fates(timeline, told((A, 1), (B, 10), push=True)) == [Fate.NEW, Fate.KNOWN]
     assert (seen.first_seen_at, seen.pushed_at, seen.changed) == (day(20), day(10), True)
     assert course(timeline) == [(A, 1), (B, 20)]
+
+
+def test_a_push_without_a_date_is_no_push_date() -> None:
+    """Where the registry names no time of the push, what dates the fact is only an earlier moment."""
+    seen = run(B, 20)
+    timeline = Timeline([seen], observed_from=day(20))
+    assert timeline.add([Fact(0, day(5), A, push=True), Fact(1, day(10), B, push=True)])[0][1] == Fate.NEW
+    assert [(one.pushed_at, one.known_since) for one in timeline.runs] == [(None, None), (None, day(10))]
 
 
 def test_a_push_date_out_of_order_is_not_believed() -> None:

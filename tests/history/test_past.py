@@ -25,6 +25,8 @@ def told(name: str, at: datetime, amount: int | None = 1000, **known: object) ->
     """A fact about debian:bookworm-slim on linux/amd64, with a manifest of this name."""
     values = {"origin": Origin.IMPORT, "tag": "bookworm-slim", "platform": "linux/amd64"} | known
     layers = values.pop("layers", ())
+    if values["origin"] == Origin.SIBLING:
+        values.setdefault("pushed_at", at)
     manifest = PastManifest(digest_of(name), amount, None, layers)  # type: ignore[arg-type]  # a tuple of layers
     return PastBuild(repository=SLIM.repository, at=at, manifest=manifest, **values)  # type: ignore[arg-type]
 
