@@ -1,5 +1,6 @@
 """CSV files as people and programs make them: what is understood, and what is refused with its place."""
 
+import gzip
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -231,6 +232,15 @@ def test_files_that_are_none(content: bytes, reason: str) -> None:
         read(content)
     assert refused.value.place == "sizes.csv:1"
     assert reason in str(refused.value)
+
+
+def test_gzip() -> None:
+    """Known by its first bytes, whatever the file is called; damage is told with the line that it stands on."""
+    packed = gzip.compress(table(*[row()] * 100))
+    assert len(read(packed)[0]) == 100
+    for damaged in (packed[:-9], packed[:-8] + bytes(8), packed[:30] + b"\xff" * 20 + packed[50:]):
+        with pytest.raises(FileRefused, match=r"^sizes\.csv:\d+: cannot be read: "):
+            read(damaged)
 
 
 def test_a_file_without_rows() -> None:

@@ -1,0 +1,166 @@
+"""Files in and out on the command line: exit codes, standard input and output, gzip, files that appear whole."""
+
+import gzip
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.export import app
+from tests.exchange.files import HEADER, build, digest, lines, row, table
+from tests.ops.commands import TAREWATCH, Ran, environment, tarewatch
+
+GOOD = table(row(), row(tag="12", digest=digest("two"), compressed_bytes="7"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Ran]:
+    """A command on the same database each time."""
+    return lambda *words, **settings: tarewatch(tmp_path, *words, **settings)
+
+
+def piped(folder: Path, content: bytes, *words: str) -> tuple[int, bytes]:
+    """A command that reads this from standard input."""
+    done = subprocess.run(
+        [str(TAREWATCH), *words],
+        cwd=folder,
+        env=environment(folder, {}),
+        input=content,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def test_in_and_out(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """Plain or packed, a file's builds come out again; the report says what happened."""
+    (tmp_path / "sizes.csv.gz").write_bytes(gzip.compress(GOOD))
+    tried = run("import", "csv", "sizes.csv.gz", "--dry-run", "--json")
+    assert tried.code == 0
+    assert json.loads(tried.out) == {
+        "outcome": "dry run",
+        "read": 2,
+        "new": 2,
+        "known": 0,
+        "overlapping": 0,
+        "refused": 0,
+        "reasons": {},
+        "examples": [],
+        "notes": [],
+    }
+    taken = run("import", "csv", "sizes.csv.gz")
+    assert (taken.code, taken.err) == (0, "")
+    assert taken.out == "2 read, 2 new, 0 known, 0 overlapping what was observed, 0 refused\n"
+    out = run("export", "csv", "--image", "debian:b*", "--platform", "linux/amd64", "--since", "2026-01-01")
+    assert (out.code, out.out.count("\n")) == (0, 2)
+    assert out.out.splitlines()[1].startswith("debian,bookworm,linux/amd64,2026-01-05T18:20:45Z,,,import,sizes.csv.gz,")
+    assert run("export", "jsonl", "--until", "2025-12-31").out == ""
+
+
+def test_refused(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """2 and nothing written; 1 and the rest written."""
+    (tmp_path / "sizes.csv").write_bytes(GOOD + row(tag="=cmd()").encode() + b"\n")
+    refused = run("import", "csv", "sizes.csv")
+    assert refused.code == 2
+    assert refused.out.splitlines() == [
+        "sizes.csv:4: not a tag: '=cmd()'",
+        "3 read, 0 new, 0 known, 0 overlapping what was observed, 1 refused; nothing written",
+    ]
+    rest = run("import", "csv", "sizes.csv", "--keep-going")
+    assert rest.code == 1
+    assert "3 read, 2 new" in rest.out
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """One line, also when told to keep going."""
+    (tmp_path / "cut.csv").write_bytes(gzip.compress(GOOD)[:-9])
+    for name, reason in (("none.csv", "No such file or directory"), ("cut.csv", "cannot be read")):
+        ran = run("import", "csv", name, "--keep-going")
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+        assert ran.err.startswith(f"tarewatch: {name}:")
+        assert reason in ran.err
+
+
+def test_standard_input(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """It is read twice all the same, and called stdin."""
+    code, out = piped(tmp_path, lines(build(), build(tag="?")), "import", "jsonl", "-")
+    assert (code, out.splitlines()[0]) == (2, b"stdin:2: not a tag: '?'")
+    assert piped(tmp_path, lines(build()), "import", "jsonl", "-")[0] == 0
+    assert ",import,stdin," in run("export", "csv").out
+
+
+def test_a_file_appears_whole(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """The old one stays until the new one is complete, and nothing else is left in the folder."""
+    (tmp_path / "sizes.csv").write_bytes(GOOD)
+    run("import", "csv", "sizes.csv")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "old.csv").write_text("old", encoding="utf-8")
+    (folder / "link.csv").symlink_to("old.csv")
+    assert run("export", "csv", "--output", "out/link.csv").code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["link.csv", "old.csv"]
+    assert (folder / "link.csv").is_symlink()
+    assert (folder / "old.csv").read_text(encoding="utf-8").startswith("repository,tag,")
+    missing = run("export", "csv", "--output", "nowhere/new.csv")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+    assert "cannot write nowhere/new.csv" in missing.err
+
+
+def test_parquet(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """Times are timestamps, bytes are integers."""
+    (tmp_path / "sizes.csv").write_bytes(GOOD)
+    run("import", "csv", "sizes.csv")
+    assert run("export", "parquet", "--output", "sizes.parquet").code == 0
+    found = pyarrow.parquet.read_table(tmp_path / "sizes.parquet")
+    assert found.column_names[:3] == HEADER.split(",")[:3]
+    assert found["compressed_bytes"].to_pylist() == [7, 48_497_210]
+    assert [at.isoformat() for at in found["first_seen_at"].to_pylist()] == ["2026-01-05T18:20:45+00:00"] * 2
+
+
+def test_without_pyarrow(tmp_path: Path, run: Callable[..., Ran]) -> None:
+    """How to get it, and nothing else happens."""
+    (tmp_path / "pyarrow.py").write_text("raise ImportError", encoding="utf-8")
+    ran = run("export", "parquet", "--output", "sizes.parquet", PYTHONPATH=str(tmp_path))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "tarewatch: Parquet needs pyarrow: pip install 'tarewatch[parquet]'\n"
+    assert not (tmp_path / "sizes.parquet").exists()
+
+
+def test_a_reader_that_has_had_enough(tmp_path: Path) -> None:
+    """`tarewatch export csv | head -1` ends quietly."""
+    rows = [row(tag=f"t{n}", digest=digest(n)) for n in range(3_000)]
+    (tmp_path / "sizes.csv").write_bytes(table(*rows))
+    tarewatch(tmp_path, "import", "csv", "sizes.csv")
+    command = f"'{TAREWATCH}' export csv | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env=environment(tmp_path, {}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.splitlines()[1] == "0"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--image", "Debian"), "capital letters"),
+        (("--image", "debian@sha256:0"), "a repository is wanted, without a digest"),
+        (("--platform", "amd64"), "is not a platform"),
+        (("--since", "yesterday"), "not a time"),
+    ],
+)
+def test_choices_that_are_none(words: tuple[str, str], reason: str) -> None:
+    """They are refused before any database is opened."""
+    ran = CliRunner().invoke(app, ["csv", *words])
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert reason in " ".join(ran.stderr.split())
