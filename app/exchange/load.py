@@ -1,6 +1,8 @@
 """Bring a file's facts into the database: all of them or none, unless told to keep going."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -14,6 +16,7 @@ from app.history.past import PastBuild, add_past
 from app.models import bump_revision
 
 CHUNK = 5_000
+_BETWEEN_COLLECTIONS = 50_000  # objects made and not yet freed
 _TRIES = 3  # of a transaction that another one deadlocked with
 _DEADLOCK = "40P01"  # SQLSTATE
 
@@ -36,6 +39,26 @@ async def load(
 
     Without `keep_going` a first pass reads the whole file without touching the database.
     """
+    with _seldom_collecting():
+        return await _load(database, source, read, terms, now, advance)
+
+
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Facts come by the thousand and hold no cycles: looking for some among them costs a tenth of an import's time."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_BETWEEN_COLLECTIONS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+async def _load(
+    database: Database, source: Source, read: Reader, terms: Terms, now: datetime, advance: Advance
+) -> Report:
     begin = 0.0
     if not terms.keep_going:
         report, begin = Report(), 0.5
