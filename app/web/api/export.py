@@ -108,7 +108,7 @@ def _answer(
         return Response(status_code=304, headers=wanted.headers)
     headers = {**wanted.headers, "content-disposition": f'attachment; filename="{_file_name(wanted)}.{ending}"'}
     if request.method == "HEAD":
-        return Response(headers=headers, media_type=kind.media_type)
+        return kind(iter(()), headers=headers)
     return kind(_in_turn(parts, request.app.state.exporting), headers=headers)
 
 
