@@ -1,12 +1,12 @@
 """Write down builds that happened before anybody here looked: one fact at a time, never over what was observed."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, bindparam, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -113,12 +113,16 @@ def _agrees(fact: PastBuild, held: Held, added: Added) -> bool:
 async def _timelines(
     session: AsyncSession, series: Mapping[SeriesKey, int], facts: Mapping[int, Sequence[Fact]]
 ) -> dict[int, Timeline]:
-    """What is known of each series, by its id; no more than its latest run, where all facts come after that."""
+    """What is known of each series, by its id; of its runs no more than what bears on the facts."""
     answered = await _first_answers(session, sorted({tag_id for tag_id, _ in series}))
     answered_series = {series_id: answered.get(tag_id) for (tag_id, _), series_id in series.items()}
     runs = await _latest_runs(session, sorted(facts))
-    whole = [key for key, mine in facts.items() if answered_series[key] or not _follow(runs[key], mine)]
-    runs |= await _runs(session, sorted(whole))
+    among = {key: mine for key, mine in facts.items() if answered_series[key] or not _follow(runs[key], mine)}
+    whole = [key for key, mine in among.items() if answered_series[key] or any(fact.push for fact in mine)]
+    runs |= await _runs(session, sorted(whole), _RUNS)
+    nearby = sorted(set(among) - set(whole))
+    times = [fact.at for key in nearby for fact in among[key]]
+    runs |= await _runs(session, nearby, _near(min(times), max(times))) if times else {}
     return {key: Timeline(runs[key], observed_from(runs[key], answered_series[key])) for key in facts}
 
 
@@ -139,9 +143,27 @@ async def _latest_runs(session: AsyncSession, series_ids: Sequence[int]) -> dict
     return await _read_runs(session, _RUNS.join(Series, Series.latest_build_id == Build.id), Series.id, series_ids)
 
 
-async def _runs(session: AsyncSession, series_ids: Sequence[int]) -> dict[int, list[Run]]:
-    query = _RUNS.order_by(Build.series_id, Build.first_seen_at, Build.id)
-    return await _read_runs(session, query, Build.series_id, series_ids)
+async def _runs(session: AsyncSession, series_ids: Sequence[int], query: _RunQuery) -> dict[int, list[Run]]:
+    ordered = query.order_by(Build.series_id, Build.first_seen_at, Build.id)
+    return await _read_runs(session, ordered, Build.series_id, series_ids)
+
+
+def _near(first: datetime, last: datetime) -> _RunQuery:
+    """The runs between two moments, those in force at the first and just before it, and those that follow the last."""
+    at = Build.first_seen_at
+    in_force = _edge(func.max, lambda run: run.first_seen_at <= first)
+    before = _edge(func.max, lambda run: run.first_seen_at < in_force)
+    after = _edge(func.min, lambda run: run.first_seen_at > last)
+    return _RUNS.join(Series, Series.id == Build.series_id).where(
+        at >= func.coalesce(before, in_force, literal(first, at.type)),
+        at <= func.coalesce(after, literal(last, at.type)),
+    )
+
+
+def _edge(of: Callable[..., Any], chosen: Callable[[type[Build]], ColumnElement[bool]]) -> ScalarSelect[datetime]:
+    run = aliased(Build)
+    times = select(of(run.first_seen_at, type_=Build.first_seen_at.type))
+    return times.where(run.series_id == Series.id, chosen(run)).correlate(Series).scalar_subquery()
 
 
 async def _read_runs(
