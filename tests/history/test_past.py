@@ -1,6 +1,8 @@
 """Builds that others tell of, written down on both databases: beside what was observed, never over it."""
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -8,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.db import Database
+from app.history.merge import Fact, Fate, Timeline
 from app.history.observations import LayerFound, Measured, Moved, PlatformFound, Target
 from app.history.past import Added, PastBuild, PastManifest, add_past
 from app.history.record import record
@@ -197,6 +200,29 @@ async def test_our_own_export_comes_back(database: Database, now: datetime) -> N
         ("poll", now - 7 * DAY, None),
         ("poll", now - 5 * DAY, now - 6 * DAY),
     ]
+
+
+async def test_chunk_by_chunk_as_if_all_were_known(database: Database, now: datetime) -> None:
+    """Only the runs near a chunk's facts are loaded, and the outcome is that of the whole timeline."""
+    chance = random.Random(7)
+    known = Timeline([])
+    for _ in range(12):
+        told_now = [(chance.randrange(4), chance.randrange(40)) for _ in range(7)]
+        chunk = [told(f"m{name}", now - (50 - day) * DAY, 1000 + name) for name, day in told_now]
+        added = await add(database, now, *chunk)
+        facts = [Fact(n, one.at, name) for n, (one, (name, _)) in enumerate(zip(chunk, told_now, strict=True))]
+        fates = Counter(fate for _, fate in known.add(facts))
+        assert (added.new, added.known, added.overlapping) == (
+            fates[Fate.NEW],
+            fates[Fate.KNOWN],
+            fates[Fate.OVERLAPPING],
+        )
+    async with database.reading() as session:
+        query = select(Build, Manifest).join(Manifest, Manifest.id == Build.manifest_id)
+        rows = (await session.execute(query.order_by(Build.first_seen_at, Build.id))).all()
+    recorded = [(row.Manifest.digest, row.Build.first_seen_at, row.Build.known_since) for row in rows]
+    assert recorded == [(digest_of(f"m{run.manifest_id}"), run.first_seen_at, run.known_since) for run in known.runs]
+    assert len(recorded) > 10
 
 
 async def test_two_writers_at_once(database: Database, now: datetime) -> None:
