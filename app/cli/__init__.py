@@ -6,8 +6,9 @@ import typer
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app import __version__
-from app.cli import apply, backfill, demo, import_, poll, prune, serve, token, watch
+from app.cli.on_demand import OnDemand
 from app.db import DatabaseUnusable, why_unusable
+from app.exchange.parquet_out import ParquetMissing
 from app.exchange.refusals import FileRefused
 from app.registry.access import RegistriesFileInvalid
 from app.settings import SettingsInvalid
@@ -20,6 +21,7 @@ EXPECTED = (
     CatalogueInvalid,
     DatabaseUnusable,
     FileRefused,
+    ParquetMissing,
     DeclarationInvalid,
     ImportPathInvalid,
     RegistriesFileInvalid,
@@ -30,22 +32,12 @@ EXPECTED = (
 )
 
 app = typer.Typer(
+    cls=OnDemand,
     help="Watches what container base images weigh.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve.serve)
-app.command()(serve.worker)
-app.command()(serve.migrate)
-app.command()(demo.demo)
-app.command()(poll.poll)
-app.command()(backfill.backfill)
-app.command()(apply.apply)
-app.command("prune")(prune.prune_)
-app.command()(token.token)
-app.add_typer(watch.app, name="watch")
-app.add_typer(import_.app, name="import")
 
 
 def _version(wanted: bool) -> None:

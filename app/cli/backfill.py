@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from app.backfill.now import backfill_now
 from app.backfill.report import TagReport
-from app.cli.running import backfilling_with, polling_with, ready_database, run
+from app.cli.asking import backfilling_with, polling_with
+from app.cli.running import ready_database, run
 from app.db import Database
 from app.models import Tag
 from app.polling.expand import expand_due

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.running import polling_with, ready_database, run
+from app.cli.asking import polling_with
+from app.cli.running import ready_database, run
 from app.cli.serve import configure_logging, listening, serve_on
 from app.db import Database
 from app.demo import Demo, live_through, serving_demo

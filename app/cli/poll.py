@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import select
 
-from app.cli.running import polling_with, ready_database, run
+from app.cli.asking import polling_with
+from app.cli.running import ready_database, run
 from app.db import Database
 from app.history.observations import Change, Recorded
 from app.models import Tag

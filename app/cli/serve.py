@@ -12,7 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 
-from app.cli.running import backfilling_with, host_name, polling_with, ready_database, run
+from app.cli.asking import backfilling_with, host_name, polling_with
+from app.cli.running import ready_database, run
 from app.db import Database, DatabaseUnusable
 from app.history.health import workers
 from app.main import create_app

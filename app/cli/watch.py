@@ -15,7 +15,7 @@ from app.polling.round import utc_now
 from app.watchlist import WatchInfo, WatchSpec, add_watches, find_watch, list_watches, pause_watches, remove_watches
 from app.watchlist.declared import as_toml
 
-app = typer.Typer(help="What is watched: add, list, pause, resume, remove.", no_args_is_help=True)
+app = typer.Typer(help="What is watched: add, import, list, pause, resume, remove.", no_args_is_help=True)
 app.command("import")(watch_import.import_)
 console = Console(highlight=False)
 

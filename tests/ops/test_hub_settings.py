@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.running import hub_api_url, polling_with, ready_database
+from app.cli.asking import hub_api_url, polling_with
+from app.cli.running import ready_database
 from app.registry.access import RegistryAccess
 from app.settings import Settings, load_settings
 
