@@ -75,7 +75,8 @@ async def claim_repository(
     )
     while (repository := await session.scalar(first)) is not None:
         ids = _due(select(Backfill.id), now, automatic, only).where(Tag.repository_id == repository.id)
-        if rows := await _lease(session, ids.order_by(Backfill.id).limit(ROWS_PER_CLAIM), repository.id, owner, now):
+        ids = ids.order_by(Backfill.id).limit(ROWS_PER_CLAIM).with_for_update(skip_locked=True, of=Backfill)
+        if rows := await _lease(session, ids, repository.id, owner, now):
             return Claim(reference.Repository(repository.host, repository.path), rows)
     return None  # the loop: somebody else took that repository between the two statements
 
@@ -91,10 +92,8 @@ async def _lease(
         .returning(Backfill.id)
         .execution_options(synchronize_session=False)
     )
-    found = await session.execute(
-        select(Backfill, Tag).join(Tag, Tag.id == Backfill.tag_id).where(Backfill.id.in_(taken.all())).order_by(Tag.id)
-    )
-    return tuple(_asked(row, tag) for row, tag in found)
+    found = select(Backfill, Tag).join(Tag, Tag.id == Backfill.tag_id).where(Backfill.id.in_(taken.all()))
+    return tuple(_asked(row, tag) for row, tag in await session.execute(found.order_by(Backfill.id)))
 
 
 def _asked(row: Backfill, tag: Tag) -> Asked:

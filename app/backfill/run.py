@@ -15,6 +15,7 @@ from app.backfill.outcome import Trouble, finish, note_added, put_off
 from app.backfill.report import TagReport
 from app.backfill.told import Wanted
 from app.history.past import PastBuild, add_past
+from app.models import bump_revision
 from app.polling.round import Polling
 from app.registry.errors import RegistryError
 from app.registry.reference import Repository
@@ -138,9 +139,10 @@ async def _store(work: _Work, facts: Sequence[PastBuild]) -> None:
 async def _store_tag(work: _Work, row: Asked, facts: Sequence[PastBuild]) -> None:
     polling, report = work.run.polling, work.reports[row.wanted.tag]
     async with polling.database.writing() as session:
-        added = await add_past(session, facts, polling.clock())
+        added = await add_past(session, facts, polling.clock(), bump=False)
         if not await note_added(session, row, added.new, polling.owner, polling.clock()):
             raise LeaseLost
+        await bump_revision(session)  # after the row: who asks for a past changes the two in this order
     report.found += len(facts)
     report.add(added)
     work.progress(work.claim.repository, 0, added.new)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
@@ -109,7 +110,8 @@ async def _fill(session: AsyncSession, manifests: Sequence[PastManifest], held: 
         .values({name: bindparam(name) for name in _claims(manifests[0])})
     )
     connection = await session.connection()
-    await connection.execute(statement, [{"row_id": held[one.digest].id, **_claims(one)} for one in manifests])
+    rows = [{"row_id": held[one.digest].id, **_claims(one)} for one in manifests]
+    await connection.execute(statement, sorted(rows, key=itemgetter("row_id")))  # in one order, as everybody does
     held |= await _held(session, [one.digest for one in manifests])
 
 

@@ -14,7 +14,7 @@ from app.db import insert_many
 from app.history.claims import Held, PastManifest, claim
 from app.history.intern import CHUNK
 from app.history.merge import Fact, Fate, Run, Timeline, observed_from
-from app.history.places import SeriesKey, TagKey, TagRow, ensure_series, ensure_tags
+from app.history.places import SeriesKey, TagKey, TagRow, ensure_series, ensure_tags, lock_watched
 from app.models import Build, Origin, Series, TagEvent, TagEventKind, bump_revision
 from app.registry.reference import Repository
 
@@ -70,7 +70,7 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     all writers meet there, and would wait for its end.
     """
     added = Added()
-    await _take_turns(session)
+    await _take_turns(session, facts)
     consistent = [one for one in facts if _is_consistent(one, added)]
     told = await claim(session, [one.manifest for one in consistent])
     sound = [one for one in consistent if _agrees(one, told[one.manifest.digest], added)]
@@ -86,10 +86,14 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     return added
 
 
-async def _take_turns(session: AsyncSession) -> None:
-    """One writer of the past at a time, until its transaction ends; SQLite has one writer anyway."""
+async def _take_turns(session: AsyncSession, facts: Sequence[PastBuild]) -> None:
+    """One writer of the past at a time, until its transaction ends; SQLite has one writer anyway.
+
+    Watched tags are locked before manifests, as polling does it, or the two would wait for each other.
+    """
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(select(func.pg_advisory_xact_lock(_TURN)))
+        await lock_watched(session, {(one.repository, one.tag) for one in facts})
 
 
 def _is_consistent(fact: PastBuild, added: Added) -> bool:

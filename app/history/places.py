@@ -53,6 +53,12 @@ async def ensure_tags(session: AsyncSession, wanted: Collection[TagKey], now: da
     return {(repository, name): found[ids[repository], name] for repository, name in wanted}
 
 
+async def lock_watched(session: AsyncSession, wanted: Collection[TagKey]) -> None:
+    """Lock those of the tags that are watched, until the transaction ends."""
+    ids = await _known_repositories(session, {repository for repository, _ in wanted})
+    await _tags_of(session, sorted((ids[repository], name) for repository, name in wanted if repository in ids))
+
+
 async def _repository_ids(session: AsyncSession, wanted: set[Repository]) -> dict[Repository, int]:
     found = await _known_repositories(session, wanted)
     missing = sorted(wanted - set(found), key=str)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,15 +13,16 @@ from app.backfill.claim import Claim, claim_repository
 from app.backfill.run import Backfilling, backfill_host
 from app.backfill.told import Wanted
 from app.history.past import PastBuild
-from app.models import Backfill, Build, Manifest, Series
+from app.models import Backfill, Build, Manifest, Series, bump_revision
 from app.polling.claim import release, renew
 from app.polling.round import LEASE, Held, utc_now
 from app.registry.reference import Repository
 from app.watchlist import request_backfills
 from app.worker import working
-from tests.backfill.conftest import Play, five_months, past
+from tests.backfill.conftest import Play, Sources, five_months, past
 from tests.conftest import NOW
-from tests.polling.conftest import HUB_HOST, debian
+from tests.polling.conftest import HUB_HOST, debian, make_stage
+from tests.postgres import opened, somebody_waits
 
 MONTHS = 12
 
@@ -95,6 +96,31 @@ async def test_two_workers_at_once(play: Play, together: int) -> None:
     await play.run(minutes=0)  # what a lost race left over
     assert sorted(path for path, _ in play.sources.asked) == ["library/alpine", "library/debian", "library/fedora"]
     assert len(await play.told()) == 5
+
+
+@pytest.mark.postgres
+async def test_asked_for_again_while_it_is_written(fresh_postgres_url: str) -> None:
+    """Who asks for a past changes its row, then the revision; so does who adds to it, or both would wait for ever."""
+    claimed, asked = asyncio.Event(), asyncio.Event()
+
+    async def story(repository: Repository, rows: Sequence[Wanted]) -> AsyncIterator[list[PastBuild]]:
+        claimed.set()
+        await asked.wait()
+        yield five_months()
+
+    async with opened(fresh_postgres_url) as database, AsyncExitStack() as stack:
+        play = Play(await make_stage(stack, database), Sources())
+        await play.stage.watch("debian:bookworm-slim")
+        running = asyncio.create_task(play.run(story=story))
+        await asyncio.wait_for(claimed.wait(), 10)
+        tag_id = (await play.row()).tag_id
+        async with database.writing() as session:
+            await request_backfills(session, [tag_id], "watch", NOW + timedelta(minutes=1), again=True)
+            asked.set()
+            await somebody_waits(database)
+            await bump_revision(session)
+        reports = await asyncio.wait_for(running, 10)
+    assert [(report.error_code, report.new) for report in reports][:1] == [(None, 5)]
 
 
 async def test_who_lost_the_lease_writes_nothing_more(play: Play) -> None:

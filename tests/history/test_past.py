@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.db import Database
+from app.history.claims import claim
 from app.history.merge import Fact, Fate, Timeline
 from app.history.observations import LayerFound, Measured, Moved, PlatformFound, Target
 from app.history.past import Added, PastBuild, PastManifest, add_past
@@ -19,6 +20,7 @@ from app.history.series import series_of
 from app.models import Build, Layer, Manifest, ManifestLayer, Origin, Series, Tag, TagEvent
 from app.registry.reference import Reference
 from tests.history.seed import OCI_LAYER, OCI_MANIFEST, add_tag, digest_of
+from tests.postgres import opened, somebody_waits
 
 DAY = timedelta(days=1)
 SLIM = Reference.parse("debian:bookworm-slim")
@@ -232,3 +234,18 @@ async def test_two_writers_at_once(database: Database, now: datetime) -> None:
     assert sum(one.new for one in results) == 59
     assert sum(one.known for one in results) == 59
     assert (await counts(database))[0] == 59
+
+
+@pytest.mark.postgres
+async def test_a_poll_and_a_source_tell_of_one_manifest(fresh_postgres_url: str, now: datetime) -> None:
+    """A poll that has begun to write down a digest, and a source that tells of the same one: neither waits in vain."""
+    fact = told("b", now - 3 * DAY, 1000, origin=Origin.SIBLING)
+    async with opened(fresh_postgres_url) as database:
+        await look(database, now - 9 * DAY, "a", measured("a", layer("a", 900)))
+        async with database.writing() as session:
+            held = await session.scalar(select(Tag).with_for_update())
+            assert held is not None
+            telling = asyncio.create_task(add(database, now, fact))
+            await somebody_waits(database)
+            await claim(session, [fact.manifest])
+        assert (await asyncio.wait_for(telling, 10)).overlapping == 1

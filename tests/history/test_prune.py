@@ -1,21 +1,21 @@
 """Pruning: old layers go, sizes and everything of the present stay, and nobody who works beside it is hurt."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import Database, open_database
+from app.db import Database
 from app.history.builds import manifest_detail
 from app.history.intern import intern_manifests, measure
 from app.history.observations import LayerFound, Measured
 from app.history.prune import Pruned, prunable, prune
 from app.models import Build, BuildStep, Layer, Manifest, ManifestLayer, Origin, Series, Tag
 from tests.history.seed import DAY, OCI_LAYER, OCI_MANIFEST, add_tag, digest_of
+from tests.postgres import opened
 
 Layers = Sequence[tuple[str, str | None]]
 
@@ -146,16 +146,6 @@ async def test_interrupted_pruning_goes_on(sqlite_database: Database, now: datet
     assert await rows(sqlite_database) == (2, 3, 3)
     assert await prune(sqlite_database, now, now) == Pruned(layers=1, build_steps=1)
     assert await rows(sqlite_database) == (2, 2, 2)
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    """A database of its own connections."""
-    database = open_database(url)
-    try:
-        yield database
-    finally:
-        await database.close()
 
 
 @pytest.mark.postgres
