@@ -37,10 +37,10 @@ async def load(
 ) -> Report:
     """Read the file, and write it in one transaction; FileRefused if it cannot be read as a whole.
 
-    Without `keep_going` a first pass reads the whole file without touching the database.
+    Without `keep_going` nothing is written any more once something was refused: the rest is read for the report.
     """
     with _seldom_collecting():
-        return await _load(database, source, read, terms, now, advance)
+        return await _persistently(database, source, read, terms, now, lambda: advance(_done(source)))
 
 
 @contextmanager
@@ -54,20 +54,6 @@ def _seldom_collecting() -> Iterator[None]:
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()
-
-
-async def _load(
-    database: Database, source: Source, read: Reader, terms: Terms, now: datetime, advance: Advance
-) -> Report:
-    begin = 0.0
-    if not terms.keep_going:
-        report, begin = Report(), 0.5
-        for _ in _chunks(read(source, report, now)):
-            advance(begin * _done(source))
-        if report.refusals:
-            report.outcome = "nothing written"
-            return report
-    return await _persistently(database, source, read, terms, now, lambda: advance(begin + (1 - begin) * _done(source)))
 
 
 async def _persistently(
@@ -88,7 +74,8 @@ async def _write(
     report = Report()
     async with database.writing() as session:
         for chunk in _chunks(read(source, report, now)):
-            report.take(await add_past(session, chunk, now, bump=False))
+            if terms.keep_going or not report.refusals:
+                report.take(await add_past(session, chunk, now, bump=False))
             advance()
         if report.refusals and not terms.keep_going:
             report.outcome, report.new = "nothing written", 0
