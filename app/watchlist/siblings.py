@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from app.registry.reference import HUB, Repository
 from app.watchlist.patterns import PatternInvalid, PatternTemplate, TagPattern
 
-_NUMBER = re.compile(r"\d+", re.ASCII)
+_NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
 _DAY = re.compile(r"(?<!\d)(20\d\d)([01]\d)([0-3]\d)(?!\d)", re.ASCII)
 _EPOCH = re.compile(r"(?<!\d)1[3-9]\d{8}(?!\d)", re.ASCII)  # 2011 to 2033
 # Copies of the official images under the same tags: what is known of "debian" holds for them too.
@@ -122,9 +122,9 @@ def line_at(switches: Sequence[Switch], moment: datetime) -> str | None:
     return held[-1] if held else None
 
 
-def order(name: str) -> tuple[int, ...]:
-    """Sorts siblings by their dates and versions as numbers: 3.9.1 before 3.10.0."""
-    return tuple(int(digits) for digits in _NUMBER.findall(name))
+def order(name: str) -> tuple[tuple[int, ...], ...]:
+    """Sorts siblings by their dates and versions as numbers: 3.9.1 before 3.10.0, and 25_36 before 25.0.1_8."""
+    return tuple(tuple(map(int, version.split("."))) for version in _NUMBERS.findall(name))
 
 
 def date_in(name: str) -> datetime | None:

@@ -45,6 +45,23 @@ def test_only_what_was_newer(pushed: list[str], runs: list[str]) -> None:
     assert skipped.total() == len([name for name in pushed if rule_of("alpine:latest").matches(name)]) - len(runs)
 
 
+@pytest.mark.parametrize(
+    ("tag", "pushed"),
+    [
+        ("eclipse-temurin:25-jre-noble", ["25_36-jre-noble", "25.0.1_8-jre-noble", "25.0.2_10-jre-noble"]),
+        ("eclipse-temurin:21-jre-noble", ["21.0.4_7-jre-noble", "21.0.10_7-jre-noble", "21.0.10.1_2-jre-noble"]),
+        ("eclipse-temurin:8-jre-noble", ["8u402-b06-jre-noble", "8u402-b10-jre-noble", "8u412-b08-jre-noble"]),
+        ("registry.access.redhat.com/ubi9/ubi-minimal:9.4", ["9.4-949.1716471857", "9.4-1194", "9.4-1734497536"]),
+        ("registry.opensuse.org/opensuse/tumbleweed:latest", ["20251007", "20251013", "20251013.34.298"]),
+    ],
+)
+def test_builds_come_after_versions(tag: str, pushed: list[str]) -> None:
+    """A version's first release without its zeroes is older than the next one, whatever its build's number."""
+    rule = rule_of(tag)
+    found = runs_of(rule, entries(*pushed), Counter())
+    assert [entry.name for entry in reversed(found)] == [name for name in pushed if rule.matches(name)]
+
+
 def test_pushed_at_once() -> None:
     """Of several pushed at one moment the order is that of their numbers."""
     found = runs_of(rule_of("alpine:latest"), entries("3.22.1", "3.21.4", every=timedelta(0)), Counter())
