@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 PULLS_AGAIN_SECONDS = 3_600.0  # where the registry does not say when
 BREATHER_SECONDS = 60.0
 MOST_FRUITLESS = 100_000
+MOST_TOLD = 200_000  # by one source, in one run: what has to be read waits in memory
 # What is cheap and exact first: of two that tell of one document, the earlier date counts in the end.
 SOURCES: tuple[Source, ...] = (
     HubSiblings(),
@@ -71,13 +72,17 @@ async def gather(
 async def _told_by(
     source: Source, now: Completing, tags: Sequence[Wanted], failed: list[RegistryError]
 ) -> AsyncIterator[list[PastBuild]]:
-    """The builds that one source tells of; what it leaves open is read afterwards. Its failure stops no other."""
+    """The builds that one source tells of; what it leaves open is read afterwards. Its failure stops no other, and
+    takes nothing away from what it told before."""
     unsized: list[Told] = []
     try:
         async for told in source.past(now.asking, now.repository, tags):
             if sized := [build for one in told if one.is_sized for build in _sized(now.repository, one)]:
                 yield sized
-            unsized += [one for one in told if not one.is_sized]
+            unsized += [one for one in told if not one.is_sized][: MOST_TOLD - len(unsized)]
+    except RegistryError as error:
+        failed.append(error)
+    try:
         if unsized:
             stored = await stored_sources(now.database, now.repository, tags)
             async for builds in complete(now, unsized, stored):

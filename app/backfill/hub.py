@@ -9,7 +9,7 @@ from app.backfill.lineage import Entry, aliases_by_digest, runs_of, telling_name
 from app.backfill.siblings import listed_siblings
 from app.backfill.told import Asking, PlatformTold, Told, Wanted
 from app.models import Origin
-from app.registry.errors import NotFound
+from app.registry.errors import BadAnswer, NotFound
 from app.registry.hub import HubApi, HubTag
 from app.registry.hub_tags import PAGE_SIZE
 from app.registry.reference import HUB, Repository
@@ -88,7 +88,7 @@ class _Listings:
         return found
 
     async def entry(self, name: str) -> HubTag | None:
-        """One tag; None where the API has none of this name."""
+        """One tag; None where the API has none of this name, or tells nonsense of it."""
         if self.whole and not self.cut:
             return (await self.of("")).get(name)
         for listed in self.read.values():
@@ -99,7 +99,9 @@ class _Listings:
         except NotFound as problem:
             if problem.missing == "repository":
                 raise
-            return None
+        except BadAnswer as problem:  # about one tag: the others have a past too
+            self.asking.skipped[problem.code] += 1
+        return None
 
 
 async def _past_of(asking: Asking, listings: _Listings, wanted: Wanted, rule: SiblingRule | None) -> list[Told]:

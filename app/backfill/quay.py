@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from app.backfill.told import Asking, Told, Wanted
+from app.backfill.told import Asking, Told, Wanted, tag_by_tag
 from app.models import Origin
-from app.registry.errors import AnswerInvalid, Denied, NotFound, Unauthorized
+from app.registry.errors import AnswerInvalid, Denied, Unauthorized
 from app.registry.reference import Repository, is_digest
 
 QUAY = "quay.io"
@@ -27,12 +27,11 @@ class QuayHistory:
 
     async def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
         """Each tag's entries, newest first, page by page."""
-        for wanted in tags:
-            try:
-                async for told in _pages(asking, repository, wanted):
-                    yield told
-            except (NotFound, Unauthorized, Denied):  # it answers for public repositories only
-                return
+        try:
+            async for told in tag_by_tag(tags, lambda wanted: _pages(asking, repository, wanted)):
+                yield told
+        except (Unauthorized, Denied):  # it answers for public repositories only
+            return
 
 
 async def _pages(asking: Asking, repository: Repository, wanted: Wanted) -> AsyncIterator[list[Told]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.backfill.chainguard import CHAINGUARD
 from app.backfill.quay import QUAY
-from app.backfill.told import Asking, Told, Wanted
+from app.backfill.told import Asking, Told, Wanted, tag_by_tag
 from app.models import Origin
 from app.registry.client import Page
 from app.registry.errors import AnswerInvalid, RegistryError
@@ -35,17 +35,20 @@ class OciTagHistory:
         """Each tag's history, page by page; nothing where the registry keeps none."""
         if not tags or not await _knows_it(asking, repository, tags[0].tag):
             return
-        for wanted in tags:
-            query: Mapping[str, str] | None = {"n": str(_PAGE)}
-            for _ in range(MOST_PAGES):
-                page = await _page(asking, repository, wanted.tag, query)
-                entries = _entries(page, repository)
-                yield [told for entry in entries if (told := _told(asking, wanted, entry)) is not None]
-                query = page.next_query
-                if query is None or not entries:
-                    break
-            else:
-                asking.skipped["more history than is read"] += 1
+        async for told in tag_by_tag(tags, lambda wanted: _history(asking, repository, wanted)):
+            yield told
+
+
+async def _history(asking: Asking, repository: Repository, wanted: Wanted) -> AsyncIterator[list[Told]]:
+    query: Mapping[str, str] | None = {"n": str(_PAGE)}
+    for _ in range(MOST_PAGES):
+        page = await _page(asking, repository, wanted.tag, query)
+        entries = _entries(page, repository)
+        yield [told for entry in entries if (told := _told(asking, wanted, entry)) is not None]
+        query = page.next_query
+        if query is None or not entries:
+            return
+    asking.skipped["more history than is read"] += 1
 
 
 async def _knows_it(asking: Asking, repository: Repository, tag: str) -> bool:

@@ -1,19 +1,21 @@
 """What a source tells of a tag's past, and what sources are given to ask with: plain values."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from app.models import Origin, covers
 from app.registry.client import RegistryClient
+from app.registry.errors import BadAnswer, NotFound, RegistryError, ServerError
 from app.registry.hub import HubApi
 from app.registry.reference import Repository
 from app.watchlist.siblings import Catalogue
 
 EARLIEST = datetime(2013, 1, 1, tzinfo=UTC)  # Docker's first year: earlier dates stand for none
 _AHEAD = timedelta(days=1)
+_ILL = 3  # server errors in a row: it is not the tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +103,28 @@ class Source(Protocol):
     def past(self, asking: Asking, repository: Repository, tags: Sequence[Wanted]) -> AsyncIterator[list[Told]]:
         """What it knows, in portions as it learns it, the newest first; RegistryError where it cannot go on."""
         ...
+
+
+async def tag_by_tag(
+    tags: Sequence[Wanted], history: Callable[[Wanted], AsyncIterator[list[Told]]]
+) -> AsyncIterator[list[Told]]:
+    """Each tag's history. What is wrong with one costs no other its own, and is raised behind the last.
+
+    A tag that is not found has none: it is gone, or only customers may see it.
+    """
+    troubles: list[RegistryError] = []
+    in_a_row = 0
+    for wanted in tags:
+        try:
+            async for told in history(wanted):
+                in_a_row = 0
+                yield told
+        except NotFound:
+            in_a_row = 0
+        except (BadAnswer, ServerError) as problem:
+            troubles.append(problem)
+            in_a_row += isinstance(problem, ServerError)
+        if in_a_row >= _ILL:
+            break
+    if troubles:
+        raise next((problem for problem in troubles if problem.retryable), troubles[0])

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from app.imitation.options import CHAINGUARD, DISTRIBUTION, GCR, QUAY, Options
 from app.imitation.registry import ImitationRegistry
 from app.imitation.wire import Answer
 from app.models import Origin
-from app.registry.errors import AnswerInvalid, RegistryError
+from app.registry.errors import AnswerInvalid, RegistryError, ServerError
 from app.watchlist.patterns import PatternTemplate, TagPattern
 from app.watchlist.siblings import Catalogue, Family, Rule
 from tests.backfill.gathering import CATALOGUE, collect, history
@@ -246,6 +246,47 @@ async def test_unusable_answers(
         stage.registries[host].faults.append(Fault("GET", "history|/api/", behaviour))
         with nullcontext() if options is OCI else pytest.raises(RegistryError):
             assert await collect(stage, image, ["latest"]) == []
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("behaviour", "raised"),
+    [
+        (status(404), nullcontext()),
+        (json_body("{}"), pytest.raises(AnswerInvalid)),
+        (status(500), pytest.raises(ServerError)),
+    ],
+    ids=["404", "garbage", "500"],
+)
+async def test_one_ailing_tag_costs_no_other_its_past(
+    sqlite_database: Database,
+    host: str,
+    image: str,
+    options: Options,
+    behaviour: Behaviour,
+    raised: AbstractContextManager[object],
+) -> None:
+    """What was told before it is kept, and those behind it are asked about too."""
+    async with stage_of(sqlite_database, host, options) as stage:
+        registry = stage.registries[host]
+        for tag in ("a", "b", "c"):
+            push_weekly(registry, image, tag)
+        registry.faults.append(Fault("GET", "history/b|specificTag=b", behaviour))
+        with raised:
+            await collect(stage, image, ["a", "b", "c"])
+        assert [len(await history(stage, tag)) for tag in ("a", "b", "c")] == [8, 0, 8]
+
+
+async def test_an_ill_registry_is_not_asked_about_every_tag(sqlite_database: Database) -> None:
+    """Three tags in a row that it fails at are enough."""
+    host, image, options = KINDS[0]
+    async with stage_of(sqlite_database, host, options) as stage:
+        registry = stage.registries[host]
+        registry.faults.append(Fault("GET", "/api/", status(500)))
+        with pytest.raises(ServerError):
+            await collect(stage, image, [f"v{number}" for number in range(10)])
+        asked = {one.path for one in registry.requests if "/api/" in one.path}
+        assert len(asked) == 3
 
 
 async def test_endless_pages_end(sqlite_database: Database) -> None:
