@@ -1,7 +1,8 @@
 """The page versions in a clone of docker-library/repo-info: one `git log`, one `git cat-file`, and never a checkout.
 
 A clone may come from anybody, and git runs what a repository's configuration names (pagers, hooks, monitors, signature
-checkers, transports). Whatever could do so here is switched off; git's own check of who owns the clone stays.
+checkers, transports), and reads what it names. Whatever could do so here is switched off; git's own check of who owns
+the clone stays.
 """
 
 import os
@@ -34,7 +35,7 @@ _SETTINGS = [
 _LOG = [
     "log", "-z", "--raw", "-c", "--date-order", "--reverse", "--full-history", "--root", "--no-abbrev", "--no-renames",
     "--no-relative", "--no-ext-diff", "--no-textconv", "--no-color", "--no-notes", "--no-show-signature",
-    "--format=%H %ct", "HEAD", "--", _PAGES,
+    "-O/dev/null", "--encoding=UTF-8", "--format=%H %ct", "HEAD", "--", _PAGES,
 ]  # fmt: skip
 _AHEAD = 100  # object names on their way to git; 4 KB, so that neither side waits for the other's full pipe
 _BLOCK = 1024 * 1024

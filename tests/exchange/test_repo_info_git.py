@@ -100,6 +100,16 @@ def test_nothing_that_a_clone_names_is_run(tmp_path: Path) -> None:
     assert not sprung.exists()
 
 
+def test_settings_of_a_clone_spoil_no_listing(tmp_path: Path) -> None:
+    """Neither a file that git would wait for (or read without end), nor another encoding of what it prints."""
+    git = Git(tmp_path / "clone")
+    git.commit({PATH: alpine(1)}, FIRST)
+    os.mkfifo(tmp_path / "pipe")
+    git("config", "diff.orderFile", str(tmp_path / "pipe"))
+    git("config", "i18n.logOutputEncoding", "UTF-16")
+    assert sizes(git.folder) == [(FIRST, 1)]
+
+
 def _sign(git: Git) -> None:
     """Put a signature under the last commit, of a kind that git has checked by a program."""
     head, _, message = git("cat-file", "commit", "HEAD").partition("\n\n")
