@@ -1,6 +1,7 @@
 """Engine and sessions from a URL: SQLite (WAL) or PostgreSQL, the same for the rest of the program."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Column, ColumnElement, any_, event, func, literal, make_url, select
+from sqlalchemy import URL, Column, ColumnElement, Dialect, any_, event, func, literal, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -167,7 +168,7 @@ async def insert_many(session: AsyncSession, table: Any, rows: Sequence[Mapping[
         return
     connection = await session.connection()
     if connection.dialect.name != "postgresql":
-        await connection.execute(sqlite.insert(table).on_conflict_do_nothing(), list(rows))
+        await connection.exec_driver_sql(*_for_sqlite(table, rows, connection.dialect))
         return
     columns = [table.__table__.c[name] for name in rows[0]]
     arrays = [literal([row[column.name] for row in rows], postgresql.ARRAY(column.type)) for column in columns]
@@ -179,8 +180,22 @@ async def insert_many(session: AsyncSession, table: Any, rows: Sequence[Mapping[
     await connection.execute(statement.on_conflict_do_nothing())
 
 
+def _for_sqlite(table: Any, rows: Sequence[Mapping[str, Any]], dialect: Dialect) -> tuple[str, list[tuple[Any, ...]]]:
+    """The statement and its parameters, as the driver takes them: SQLAlchemy's own way spends a third of the time."""
+    statement = sqlite.insert(table).on_conflict_do_nothing()
+    compiled = statement.compile(dialect=dialect, column_keys=list(rows[0]))
+    names = compiled.positiontup or []
+    columns = [[row[name] for row in rows] for name in names]
+    for number, name in enumerate(names):
+        process = table.__table__.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        if process is not None:
+            columns[number] = [process(value) for value in columns[number]]
+    return str(compiled), list(zip(*columns, strict=True))
+
+
 def one_of(session: AsyncSession, column: InstrumentedAttribute[Any], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether the column is one of many values: a single array on PostgreSQL, which parses that faster than a list."""
+    """Whether the column is one of many values, which travel as one array: both databases take that faster than a list."""
     if session.get_bind().dialect.name == "postgresql":
         return column == any_(literal(list(values), postgresql.ARRAY(column.type)))
-    return column.in_(values)
+    given = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(given.c.value))
