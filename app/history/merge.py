@@ -57,6 +57,8 @@ class Timeline:
     runs: list[Run]
     observed_from: datetime | None = None
     _oldest: dict[int, Run] = field(default_factory=dict)  # of each manifest, once pushes ask for it
+    _moment: datetime | None = None
+    _then: set[int] = field(default_factory=set)  # manifests of runs that begin at `_moment`: there may be thousands
 
     def add(self, facts: Iterable[Fact]) -> list[tuple[Fact, Fate]]:
         """Put facts in their places, in order of time; what became of each."""
@@ -89,9 +91,9 @@ class Timeline:
         run = self._oldest.get(fact.manifest_id)
         if run is None:
             return False
-        position = self.runs.index(run, bisect_left(self.runs, run.first_seen_at, key=attrgetter("first_seen_at")))
+        position = self._first_of(run.first_seen_at)
         fits = position == 0 or self.runs[position - 1].first_seen_at < fact.at
-        if fits and fact.at <= run.start:
+        if self.runs[position] is run and fits and fact.at <= run.start:
             self._learn(run, fact)
         return True
 
@@ -105,12 +107,17 @@ class Timeline:
     def _in_force(self, position: int, fact: Fact) -> bool:
         """Whether that manifest runs then already. Of several builds of one time nobody knows the order: any counts,
         and so does the one before them."""
-        for run in map(self.runs.__getitem__, range(position - 1, -1, -1)):
-            if run.manifest_id == fact.manifest_id:
+        if position and self.runs[position - 1].first_seen_at == fact.at:
+            first = self._first_of(fact.at)
+            if fact.at != self._moment:
+                self._moment, self._then = fact.at, {run.manifest_id for run in self.runs[first:position]}
+            if fact.manifest_id in self._then:
                 return True
-            if run.first_seen_at != fact.at:
-                return False
-        return False
+            position = first
+        return position > 0 and self.runs[position - 1].manifest_id == fact.manifest_id
+
+    def _first_of(self, at: datetime) -> int:
+        return bisect_left(self.runs, at, key=attrgetter("first_seen_at"))
 
     def _before_a_run(self, position: int, fact: Fact) -> Fate | None:
         """What the run after it says of a fact; None where it says nothing."""
@@ -126,6 +133,8 @@ class Timeline:
     def _insert(self, position: int, fact: Fact) -> None:
         run = Run(None, fact.manifest_id, fact.at, fact.pushed_at, fact.known_since, fact=fact.number)
         self.runs.insert(position, run)
+        if run.first_seen_at == self._moment:
+            self._then.add(run.manifest_id)
         known = self._oldest.get(run.manifest_id)
         if self._oldest and (known is None or run.first_seen_at < known.first_seen_at):
             self._oldest[run.manifest_id] = run
