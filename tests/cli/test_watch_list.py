@@ -4,39 +4,24 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from app.cli import EXPECTED, app
-from tests.ops.commands import Ran
+from tests.cli.in_process import Tarewatch
 
 
 @pytest.fixture
-def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> "Run":
+def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Tarewatch:
     """`tarewatch ...` in a folder with a database of its own."""
     monkeypatch.chdir(tmp_path)
-    return Run(tmp_path, sqlite_url)
+    return Tarewatch(tmp_path, sqlite_url)
 
 
-class Run:
-    """One folder, one database; commands run in this process, since starting one each takes a second."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
-
-    def __call__(self, *words: str) -> Ran:
-        ran = CliRunner().invoke(app, words, env={"TAREWATCH_DATABASE_URL": self.url})
-        if isinstance(ran.exception, EXPECTED):  # what `main` makes one line of
-            return Ran(2, ran.stdout, f"tarewatch: {ran.exception}\n")
-        assert isinstance(ran.exception, SystemExit | None), ran.exception
-        return Ran(ran.exit_code, ran.stdout, ran.stderr)
-
-    def watched(self) -> dict[str, dict[str, object]]:
-        """The watches by name."""
-        listed: list[dict[str, object]] = json.loads(self("watch", "list", "--json").out)
-        return {str(watch["image"]): watch for watch in listed}
+def watched(run: Tarewatch) -> dict[str, dict[str, object]]:
+    """The watches by name."""
+    listed: list[dict[str, object]] = json.loads(run("watch", "list", "--json").out)
+    return {str(watch["image"]): watch for watch in listed}
 
 
-def test_import_shows_adds_and_retires(run: Run) -> None:
+def test_import_shows_adds_and_retires(run: Tarewatch) -> None:
     """A dry run changes nothing; importing adds; what is gone is listed, and removed with --retire."""
     dockerfile = run.folder / "src" / "Dockerfile"
     dockerfile.parent.mkdir()
@@ -49,10 +34,10 @@ def test_import_shows_adds_and_retires(run: Run) -> None:
     ]
     assert "1 file read; 1 watch would be added, 0 watched already, 1 cannot be told" in shown.out
     assert shown.err.startswith("not read: bad.yaml: no YAML: ")
-    assert run.watched() == {}
+    assert watched(run) == {}
     added = run("watch", "import", "src", "--interval", "1d", "--platform", "linux/amd64", "--json")
     assert json.loads(added.out)["new"] == ["alpine:3.22"]
-    watch = run.watched()["alpine:3.22"]
+    watch = watched(run)["alpine:3.22"]
     assert watch["sources"] == [{"root": str(dockerfile.parent), "location": "Dockerfile:2"}]
     assert (watch["origin"], watch["platforms"], watch["interval_seconds"]) == ("import", ["linux/amd64"], 86_400)
     assert "Dockerfile:2" in run("watch", "list").out
@@ -60,10 +45,10 @@ def test_import_shows_adds_and_retires(run: Run) -> None:
     offered = run("watch", "import", "src")
     assert "found no more: alpine:3.22 (was in Dockerfile:2)\n`--retire` removes them" in offered.out
     assert "no longer watching alpine:3.22" in run("watch", "import", "src", "--retire").out
-    assert run.watched() == {}
+    assert watched(run) == {}
 
 
-def test_apply_by_its_exit_codes(run: Run) -> None:
+def test_apply_by_its_exit_codes(run: Tarewatch) -> None:
     """1 while there are differences, 2 where nobody can be asked or the file is wrong, 0 once it is true."""
     file = run.folder / "tarewatch.toml"
     run("watch", "add", "busybox")
@@ -79,7 +64,7 @@ def test_apply_by_its_exit_codes(run: Run) -> None:
     assert "~ busybox:latest: managed by cli -> apply" in run("apply", "--yes").out
     file.write_text("")
     assert run("apply", "--yes").out == "- alpine:3.2*\n- busybox:latest\ndone\n"
-    assert run.watched() == {}
+    assert watched(run) == {}
 
 
 @pytest.mark.parametrize(
@@ -93,14 +78,14 @@ def test_apply_by_its_exit_codes(run: Run) -> None:
         (("prune", "--older-than", "1h"), "--older-than: a day at least"),
     ],
 )
-def test_mistakes_are_one_line(run: Run, words: tuple[str, ...], said: str) -> None:
+def test_mistakes_are_one_line(run: Tarewatch, words: tuple[str, ...], said: str) -> None:
     """What is wrong and what to do, with exit code 2, and nothing on standard output."""
     ran = run(*words)
     assert (ran.code, ran.out) == (2, "")
     assert said in " ".join(ran.err.split())
 
 
-def test_prune_on_an_empty_database(run: Run) -> None:
+def test_prune_on_an_empty_database(run: Tarewatch) -> None:
     """Nothing to remove is fine, with and without JSON."""
     assert "removed the layers of 0 manifests" in run("prune", "--older-than", "180d").out
     answer = json.loads(run("prune", "--older-than", "180d", "--dry-run", "--json").out)

@@ -260,7 +260,7 @@ def test_our_own_files_are_taken_at_their_word() -> None:
 
 
 def test_memory_does_not_grow_with_the_file() -> None:
-    """A hundred thousand rows with as many repositories and digests, most of them refused in some way."""
+    """Thirty thousand rows with as many repositories and digests, a third of them refused."""
     rows = (row(repository=f"a/b{n}", digest=digest(n), compressed_bytes=str(n % 3)) for n in range(30_000))
     content = table(*rows)
     tracemalloc.start()
