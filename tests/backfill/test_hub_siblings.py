@@ -92,8 +92,9 @@ async def test_ubuntu_latest_goes_over_to_another_release(sqlite_database: Datab
         await collect(stage, "ubuntu", ["latest"])
         found = await history(stage, "latest")
         switch = datetime(2026, 5, 4, tzinfo=UTC)
-        noble = [push for push in pushed["noble"] if datetime(2024, 4, 25, tzinfo=UTC) <= push.at < switch]
-        before = [push for push in pushed["noble"] if push.at < datetime(2024, 4, 25, tzinfo=UTC)][-1]
+        known = datetime(2024, 8, 23, tzinfo=UTC)  # from here on; before it may have been jammy still
+        noble = [push for push in pushed["noble"] if known <= push.at < switch]
+        before = [push for push in pushed["noble"] if push.at < known][-1]
         resolute = [push for push in pushed["resolute"] if push.at >= switch]
         old = [push for push in pushed["resolute"] if push.at < switch][-1]
         assert [one.source for one in found] == [push.name for push in (before, *noble, old, *resolute)]
