@@ -17,13 +17,14 @@ def read_dockerfile(text: str, args: Mapping[str, str] | None = None) -> Iterato
     """
     found = list(instructions(text))
     values: dict[str, str | None] = {}
-    stages, every_stage = list[str](), {_stage_name(one) for one in found}
+    stages, earlier, every_stage = list[str](), set[str](), {_stage_name(one) for one in found}
     for one in found:
         if one.keyword == "ARG" and not stages:
             _declare(one, values, args or {})
         elif one.keyword == "FROM":
-            yield from _from(one, values, stages)
+            yield from _from(one, values, len(stages), earlier)
             stages.append(_stage_name(one))
+            earlier.add(stages[-1])
         else:
             where = f"stage {stages[-1] or len(stages) - 1}" if stages else ""
             yield from _pulled(one, every_stage, where)
@@ -63,8 +64,10 @@ def _flags(text: str) -> tuple[list[str], list[str]]:
     return every[:count], every[count:]
 
 
-def _from(instruction: Instruction, values: Mapping[str, str | None], stages: list[str]) -> Iterator[Mention]:
-    where = f"stage {_stage_name(instruction) or len(stages)}"
+def _from(
+    instruction: Instruction, values: Mapping[str, str | None], number: int, earlier: set[str]
+) -> Iterator[Mention]:
+    where = f"stage {_stage_name(instruction) or number}"
     _, rest = _flags(instruction.rest)
     if not rest:
         yield Mention("", instruction.line, where, "FROM names no image")
@@ -78,7 +81,7 @@ def _from(instruction: Instruction, values: Mapping[str, str | None], stages: li
     except Unresolved as error:
         yield Mention(written, instruction.line, where, _why(error, values))
         return
-    if image.lower() != _NO_IMAGE and (not image or image.lower() not in stages):
+    if image.lower() != _NO_IMAGE and (not image or image.lower() not in earlier):
         yield Mention(image, instruction.line, where)
 
 

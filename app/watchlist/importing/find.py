@@ -31,6 +31,15 @@ class _Search:
     skipped: list[Skipped] = field(default_factory=list)
     files: int = 0
     variables: dict[PurePath, dict[str, str]] = field(default_factory=dict)
+    built: set[tuple[str, frozenset[tuple[str, str]]]] = field(default_factory=set)  # Dockerfiles with arguments
+
+    def is_new(self, file: str, build: Build) -> bool:
+        """Whether this Dockerfile was not read with these arguments before; Ended where there are too many."""
+        before = len(self.built)
+        self.built.add((file, frozenset(build.args.items())))
+        if len(self.built) > self.limits.builds:
+            raise Ended(f"more than {self.limits.builds} Dockerfiles of services")
+        return len(self.built) > before
 
     def add(self, file: str, mentions: Iterable[Mention]) -> None:
         for mention in mentions:
@@ -115,6 +124,8 @@ def _follow(search: _Search, compose: PurePath, build: Build) -> None:
     file = shown_path(PurePath(os.path.relpath(path.resolve(), search.folder)))
     if len(file) > _LONGEST_PATH:
         search.skip(file[:100], _TOO_LONG)
+        return
+    if not search.is_new(file, build):
         return
     try:
         text = read_text(path, search.limits.file_bytes)

@@ -13,11 +13,15 @@ _PASSED_OVER = {".git", ".hg", ".svn", ".venv", "venv", "node_modules", "__pycac
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is read at most; beyond it the search ends, or the file is passed over."""
+    """How much is read at most; beyond it the search ends, or the file is passed over.
+
+    `builds`: Dockerfiles that services are built from, once for each set of arguments.
+    """
 
     entries: int = 300_000
     files: int = 20_000
     depth: int = 50
+    builds: int = 1_000
     file_bytes: int = 1_000_000
 
 

@@ -7,6 +7,7 @@ import yaml  # type: ignore[import-untyped]  # it comes without types
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOST_NODES = 200_000
+_MOST_EXPANDED = 400_000  # what is read through aliases counts each time, long texts for more
 _DEEPEST = 100
 _NULL = {"", "~", "null", "Null", "NULL"}
 
@@ -42,18 +43,24 @@ class Table:
     def entries(self) -> "dict[str, Node]":
         """All keys with their values, those of merged mappings included."""
         found: dict[str, Node] = {}
+        for table in self._tables():
+            for key, value in table.own.items():
+                found.setdefault(key, value)
+        return found
+
+    def get(self, key: str) -> "Node | None":
+        """The value of a key, None where there is none."""
+        return next((table.own[key] for table in self._tables() if key in table.own), None)
+
+    def _tables(self) -> "Iterator[Table]":
+        """Itself and the merged ones, those first that win."""
         seen, queue = set[int](), [self]
         while queue:
             table = queue.pop()
             if id(table) not in seen:
                 seen.add(id(table))
-                found = table.own | found
+                yield table
                 queue.extend(one for one in table.merged[::-1] if isinstance(one, Table))
-        return found
-
-    def get(self, key: str) -> "Node | None":
-        """The value of a key, None where there is none."""
-        return self.own[key] if key in self.own else self.entries().get(key)
 
     def table(self, key: str) -> "Table":
         """The mapping under a key; an empty one where there is none."""
@@ -102,18 +109,22 @@ def _documents(text: str) -> Iterator[Node]:
 
 @dataclass(slots=True)
 class _Tree:
-    """A document in the making: `open` are the containers around the next node, each with the key that waits."""
+    """A document in the making: `open` are the containers around the next node, each with the key that waits.
+
+    `weights`: how much is in each of them so far, and in the document; `anchors`: nodes with their weights.
+    """
 
     root: Node | None = None
     open: list[Items | Table] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
-    anchors: dict[str, Node] = field(default_factory=dict)
+    names: list[str | None] = field(default_factory=list)  # their anchors
+    weights: list[int] = field(default_factory=lambda: [0])
+    anchors: dict[str, tuple[Node, int]] = field(default_factory=dict)
 
     def add(self, event: yaml.Event) -> None:
         """Take the next event in."""
         if isinstance(event, yaml.CollectionEndEvent):
-            self.open.pop()
-            self.keys.pop()
+            self._close()
         elif isinstance(event, yaml.NodeEvent):
             node = self._node(event)
             self._place(node)
@@ -122,18 +133,36 @@ class _Tree:
                     raise YamlInvalid(f"nested deeper than {_DEEPEST}")
                 self.open.append(node)
                 self.keys.append(None)
+                self.names.append(event.anchor)
+                self.weights.append(0)
+
+    def _close(self) -> None:
+        node, name, weight = self.open.pop(), self.names.pop(), self.weights.pop()
+        self.keys.pop()
+        self._weigh(weight)
+        if name and self.anchors[name][0] is node:
+            self.anchors[name] = node, weight + 1
+
+    def _weigh(self, weight: int) -> None:
+        self.weights[-1] += weight
+        if self.weights[-1] > _MOST_EXPANDED:
+            raise YamlInvalid(f"more than {_MOST_EXPANDED} nodes once its aliases are followed")
 
     def _node(self, event: yaml.NodeEvent) -> Node:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            return self.anchors.get(event.anchor) or Scalar("", line)
+            aliased, weight = self.anchors.get(event.anchor) or (Scalar("", line), 1)
+            self._weigh(weight)
+            return aliased
         node: Node
         if isinstance(event, yaml.ScalarEvent):
             node = Scalar(event.value, line)
         else:
             node = Items(line) if isinstance(event, yaml.SequenceStartEvent) else Table(line)
+        weight = 1 + len(node.text) // 64 if isinstance(node, Scalar) else 1
+        self._weigh(weight)
         if event.anchor:
-            self.anchors[event.anchor] = node
+            self.anchors[event.anchor] = node, weight
         return node
 
     def _place(self, node: Node) -> None:

@@ -1,6 +1,7 @@
 """Folders and files: what is read, what is passed over and why."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,21 @@ def test_what_is_not_read_says_why(tmp_path: Path) -> None:
         "link.yaml": "a symbolic link",
         "pipe.yaml": "no regular file",
     }
+
+
+def test_many_services_of_one_dockerfile(tmp_path: Path) -> None:
+    """It is read once for each set of arguments, and not for endlessly many of those."""
+    services = "".join(
+        f" s{number}: {{build: .}}\n t{number}: {{build: {{args: {{V: 2}}}}}}\n" for number in range(500)
+    )
+    dockerfile = "ARG V=1\nFROM a:$V\n" + "FROM b\n" * 2_000
+    write(tmp_path, compose_dot_yaml=f"services:\n{services}", Dockerfile=dockerfile)
+    begun = time.process_time()
+    findings = find_images(tmp_path, Limits(builds=2))
+    assert len(findings.found) == 2_002
+    assert findings.complete
+    assert time.process_time() - begun < 10
+    assert not find_images(tmp_path, Limits(builds=1)).complete
 
 
 def test_limits_end_the_search_and_say_so(tmp_path: Path) -> None:

@@ -195,9 +195,34 @@ def test_hostile_yaml(text: str) -> None:
     assert time.monotonic() - begun < 5
 
 
-def test_bombs_of_aliases_are_walked_once() -> None:
-    """Ten to the power of sixty nodes, of which there are some seventy; the image beside them is found."""
-    assert told(nested(60)) == {"a": "container"}
+@pytest.mark.parametrize(
+    "text",
+    [
+        nested(60),
+        f"x: &s [{', '.join(['{uses: docker://a}'] * 5_000)}]\njobs:\n"
+        + "".join(f" j{number}: {{steps: *s}}\n" for number in range(5_000)),
+        f"x: &a {{{', '.join(f'k{number}: 1' for number in range(5_000))}}}\nservices:\n"
+        + "".join(f" s{number}: {{<<: *a, build: {{args: *a}}}}\n" for number in range(5_000)),
+        f"services:\n s0: {{build: {{dockerfile_inline: &d '{'FROM a ' * 20_000}'}}}}\n"
+        + "".join(f" s{number}: {{build: {{dockerfile_inline: *d}}}}\n" for number in range(1, 5_000)),
+    ],
+    ids=["exponential", "steps", "merges", "inline"],
+)
+def test_bombs_of_aliases_are_refused(text: str) -> None:
+    """What little text says a million times over would fill the memory, or never end."""
+    with pytest.raises(YamlInvalid, match="once its aliases are followed"):
+        list(documents(text))
+
+
+def test_aliases_as_people_use_them() -> None:
+    """Hundreds of services that share a part are no bomb, nor is a long list of merges."""
+    shared = f"x: &a {{{', '.join(f'k{number}: 1' for number in range(50))}}}\nservices:\n"
+    text = shared + "".join(f" s{number}: {{<<: *a, image: 'b:{number}'}}\n" for number in range(500))
+    assert len(told(text)) == 500
+    begun = time.monotonic()
+    text = f"services: {{x: {{image: a, <<: [{', '.join(f'{{k{number}: 1}}' for number in range(30_000))}]}}}}"
+    assert list(told(text)) == ["a"]
+    assert time.monotonic() - begun < 10
 
 
 def test_an_object_that_holds_itself() -> None:
