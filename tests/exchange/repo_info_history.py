@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.exchange.repo_info_pages import MadeLayer, MadePlatform, digest_of, missing_page, page
+from tests.requirements import need_program
 
 FIRST = datetime(2016, 7, 1, tzinfo=UTC)
 PLATFORMS = {
@@ -58,6 +59,7 @@ class Git:
     """A repository for a test, deaf to the developer's own configuration."""
 
     def __init__(self, folder: Path, *, bare: bool = False) -> None:
+        need_program("git")
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self("init", "-q", "--initial-branch=main", *(["--bare"] if bare else []))

@@ -19,6 +19,9 @@ from app.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 OURS = ("migrate", "web", "worker")
+SECRETS = {"database_url", "admin_token", "secret_key"}
+NOT_HANDED_ON = {"host", "port", "demo"}  # the image's own
+FILES = {"registries", "docker_config", "siblings"}  # they would have to be mounted too
 
 
 @pytest.fixture
@@ -95,6 +98,14 @@ def test_database_is_kept(compose: dict[str, Any]) -> None:
     assert compose["services"]["db"]["image"] == "postgres:18"
     assert compose["services"]["db"]["volumes"] == ["database:/var/lib/postgresql"]
     assert "database" in compose["volumes"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_setting_reaches_the_program(compose: dict[str, Any], name: str) -> None:
+    """What an operator sets in `.env` beside the file is handed on, unless it is a secret or a file."""
+    handed_on = {variable.lower() for variable in compose["services"][name]["environment"]}
+    wanted = set(Settings.model_fields) - SECRETS - NOT_HANDED_ON - FILES
+    assert {f"tarewatch_{setting}" for setting in wanted} <= handed_on
 
 
 def test_variables_are_settings(compose: dict[str, Any]) -> None:
