@@ -91,6 +91,8 @@ def _selection(
 ) -> Selection:
     try:
         repository, named = _repository(image)
+        if tag and named:
+            raise typer.BadParameter(f"--image names the tag {named!r} already; leave out that or --tag")
         wanted = {str(Platform.parse(one)) for one in platforms} if platforms else None
         return Selection(repository, tag or named, wanted, _moment(since), _moment(until))
     except (ReferenceInvalid, RowRefused, ValueError) as error:

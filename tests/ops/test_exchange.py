@@ -142,11 +142,12 @@ def test_a_reader_that_has_had_enough(tmp_path: Path, run: Tarewatch) -> None:
     [
         (("--image", "Debian"), "capital letters"),
         (("--image", "debian@sha256:0"), "a repository is wanted, without a digest"),
+        (("--image", "debian:12", "--tag", "13"), "--image names the tag '12' already"),
         (("--platform", "amd64"), "is not a platform"),
         (("--since", "yesterday"), "not a time"),
     ],
 )
-def test_choices_that_are_none(words: tuple[str, str], reason: str) -> None:
+def test_choices_that_are_none(words: tuple[str, ...], reason: str) -> None:
     """They are refused before any database is opened."""
     ran = CliRunner().invoke(app, ["csv", *words])
     assert (ran.exit_code, ran.stdout) == (2, "")
