@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
@@ -16,8 +16,9 @@ from app.polling.listing import Listing, claimed, compare
 from app.polling.look import Looking
 from app.polling.plan import MOST_PAGES, wanted, worth_a_page
 from app.polling.round import Polling
-from app.registry.errors import BadAnswer, HostPaused, NotFound, RegistryError, Unauthorized
-from app.registry.hub import HubApi, HubTag
+from app.registry.deadline import deadline
+from app.registry.errors import BadAnswer, Deadline, HostPaused, NotFound, RegistryError, Unauthorized
+from app.registry.hub import HUB_API, HubApi, HubTag
 from app.registry.reference import HUB, Repository
 
 log = logging.getLogger(__name__)
@@ -29,12 +30,14 @@ Told = Unchanged | Moved
 class HubLook:
     """A round's use of the API.
 
-    `denied`: repositories of which it said that something is missing; `heard`: ids of tags of which it told too little.
+    `denied`: repositories of which it said that something is missing; `heard`: ids of tags of which it told too little;
+    `until`: when the event loop's clock says that it has had its time, so that no slow answers hold up the registry's.
     """
 
     hub: HubApi
     polling: Polling
     looking: Looking
+    until: float
     outcome: Outcome = field(default_factory=Outcome)
     denied: set[Repository] = field(default_factory=set)
     heard: set[int] = field(default_factory=set)
@@ -61,17 +64,21 @@ class HubLook:
 
 def hub_look(polling: Polling, host: str, looking: Looking) -> HubLook | None:
     """The means of asking the API about the tags of this registry; None where there is none."""
-    return HubLook(polling.hub, polling, looking) if polling.hub is not None and host == HUB else None
+    if polling.hub is None or host != HUB:
+        return None
+    return HubLook(polling.hub, polling, looking, asyncio.get_running_loop().time() + polling.hub.patience)
 
 
 async def look_by_hub(look: HubLook, repository: Repository, targets: Sequence[Target]) -> dict[int, Told]:
     """What the API tells of these tags, by tag id: of all, of some or of none. Never raises for what the API does."""
     try:
-        told = await _by_pages(look, repository, targets)
-        rest = [one for one in targets if one.tag_id not in told and one.tag_id not in look.heard]
-        if repository not in look.denied:
-            new = (_by_name(look, repository, one) for one in rest if one.digest is None)
-            told |= {seen.target.tag_id: seen for seen in await asyncio.gather(*new) if seen is not None}
+        told: dict[int, Told] = {}
+        async with _in_time(look, repository, targets[0]):
+            told |= await _by_pages(look, repository, targets)
+            rest = [one for one in targets if one.tag_id not in told and one.tag_id not in look.heard]
+            if repository not in look.denied:
+                new = (_by_name(look, repository, one) for one in rest if one.digest is None)
+                told |= {seen.target.tag_id: seen for seen in await asyncio.gather(*new) if seen is not None}
         return await _completed(look, told)
     except Exception:  # a bug of ours must not cost a look: the registry is asked instead
         log.exception("what Docker Hub's web API says of %s could not be used", repository)
@@ -82,7 +89,9 @@ async def look_into_by_hub(look: HubLook, repository: Repository, target: Target
     """The contents of a tag that the registry says names this digest now; None where the API cannot tell."""
     if target.tag_id in look.heard:
         return None
-    told = await _tag(look, repository, target)
+    told: HubTag | None = None
+    async with _in_time(look, repository, target):
+        told = await _tag(look, repository, target)
     if told is None:
         look.exists(repository)
     if told is None or told.digest != digest:
@@ -93,6 +102,19 @@ async def look_into_by_hub(look: HubLook, repository: Repository, target: Target
     moved = Moved(target, digest, told.media_type or "", contents, told.pushed_at)
     seen = (await _completed(look, {target.tag_id: moved})).get(target.tag_id)
     return seen if isinstance(seen, Moved) else None
+
+
+@asynccontextmanager
+async def _in_time(look: HubLook, repository: Repository, target: Target) -> AsyncIterator[None]:
+    """Ends the block, quietly, when the API has had its time in this round."""
+    left = max(look.until - asyncio.get_running_loop().time(), 0.0)
+    try:
+        async with deadline(left, "a round", HUB_API):
+            yield
+    except Deadline:
+        look.hub.took_too_long()
+        message = f"all that was asked in one round took longer than {look.hub.patience:g} s"
+        look.note(repository, Deadline(message, registry=HUB_API), target)
 
 
 async def _by_pages(look: HubLook, repository: Repository, targets: Sequence[Target]) -> dict[int, Told]:

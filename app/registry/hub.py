@@ -45,13 +45,17 @@ _CONCURRENCY = 2
 _BLOCKED_SECONDS = 3_600.0
 _LONGEST_PAUSE_SECONDS = 3_600.0
 _TROUBLE_SECONDS = 60.0
+_PATIENCE_SECONDS = 900.0  # enough for a thousand requests at our own pace
 _DISBELIEVED = timedelta(hours=6)
 _TO_BE_BLOCKED = 3
 _RIGHT_LATELY = timedelta(minutes=5)
 
 
 class HubApi:
-    """Asks the web API about repositories of docker.io. Every failure is a RegistryError of the host `HUB_API`."""
+    """Asks the web API about repositories of docker.io. Every failure is a RegistryError of the host `HUB_API`.
+
+    `patience`: seconds that all questions of one round may take together, waiting for their turns included.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class HubApi:
         self._politeness = politeness
         self._pace = pace or Pace()
         self._limits = limits
+        self.patience = _PATIENCE_SECONDS
         self._wire = Wire(http, politeness)
         self._disbelieved: dict[Repository, datetime] = {}
         self._contradictions: set[Repository] = set()  # since it was last right
@@ -101,6 +106,10 @@ class HubApi:
         answer = await self._ask(repository, f"tags/{name}", "manifest", {})
         with _named():
             return parse_tag(answer.body, name)
+
+    def took_too_long(self) -> None:
+        """Take note that a round lost its patience: the registry, which answers at once, is asked for a while."""
+        self._politeness.pause(HUB_API, _BLOCKED_SECONDS, Deadline.code)
 
     def contradicted(self, repository: Repository) -> None:
         """Take note that the registry has a repository that the API said was missing.

@@ -137,6 +137,23 @@ async def test_silence_costs_one_wait(web: Stage) -> None:
     assert (await _host(web)).error_code == "deadline"
 
 
+async def test_slowness_has_an_end(web: Stage) -> None:
+    """An API whose every answer comes just in time, one after the other, holds up a round for so long and no longer."""
+    names = [f"r{n}" for n in range(50)]
+    await web.watch(*(f"{name}:latest" for name in names))
+    for name in names:
+        web.push("latest", debian(1_000_000, ("linux/amd64",)), f"library/{name}")
+    web.hub.faults.append(Fault("GET", ".", faults.late(0.2)))
+    politeness = Politeness(clock=web.clock)
+    async with serve(web.hub) as url, open_hub(url, user_agent="test", politeness=politeness) as hub:
+        hub.patience = 1.0
+        web.polling = replace(web.polling, hub=hub)
+        report = await web.poll()
+    assert (report.failed, len(report.changes)) == (0, 50)
+    assert len(web.hub.requests) < 30
+    assert politeness.state(HUB_API).paused_until == web.clock.now + timedelta(hours=1)
+
+
 async def test_endless_pages(web: Stage) -> None:
     """Pages without end are given up, and their word with them."""
     await fill(web, 60)
