@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from app.cli.printing import console
 from app.cli.running import with_database
 from app.db import Database
 from app.polling.round import utc_now
 from app.watchlist.applying import Differences, apply_declared, differences
 from app.watchlist.declared import DeclarationInvalid, Declared, load_declared
 
-out = Console(highlight=False, soft_wrap=True)
+out = console()
 
 
 def apply(

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy import select
 
 from app.backfill.now import backfill_now
 from app.backfill.report import TagReport
 from app.cli.asking import backfilling_with, polling_with
+from app.cli.printing import console, counted, progress_bar, table
 from app.cli.running import ready_database, run
 from app.db import Database
 from app.models import Tag
@@ -23,8 +22,8 @@ from app.registry.reference import ReferenceInvalid, Repository
 from app.settings import Settings, load_settings
 from app.watchlist import WatchInvalid
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = console()
+err = console(stderr=True)
 
 
 def backfill(
@@ -46,7 +45,7 @@ def backfill(
     else:
         _show(reports)
     if busy:
-        err.print(f"{busy} tags were left out: another process is at their repository now")
+        err.print(f"{counted(busy, 'tag')} left out: another process is at their repository now")
     if any(report.error_code for report in reports):
         raise typer.Exit(2)
 
@@ -89,22 +88,22 @@ def _progress() -> Progress:
         TextColumn("repositories, {task.fields[builds]} builds added"),
         TimeElapsedColumn(),
     )
-    return Progress(*columns, console=err, transient=True)
+    return progress_bar(*columns, on=err)
 
 
 def _show(reports: Sequence[TagReport]) -> None:
     told = [report for report in reports if report.found]
     if told:
-        table = Table("image", box=None)
+        rows = table("image")
         for name in ("found", "new", "known", "overlapping"):
-            table.add_column(name, justify="right")
+            rows.add_column(name, justify="right")
         for one in told:
-            table.add_row(Text(_name(one)), *(f"{n:,}" for n in (one.found, one.new, one.known, one.overlapping)))
-        out.print(table)
+            rows.add_row(Text(_name(one)), *(f"{n:,}" for n in (one.found, one.new, one.known, one.overlapping)))
+        out.print(rows)
     silent = sum(not report.found and not report.error_code for report in reports)
     out.print(
-        f"{len(reports)} tags, {sum(one.found for one in reports):,} past builds found, "
-        f"{sum(one.new for one in reports):,} of them new; {silent} tags have no past that anybody tells"
+        f"{counted(len(reports), 'tag')}, {counted(sum(one.found for one in reports), 'past build')} found, "
+        f"{sum(one.new for one in reports):,} of them new; no past that anybody tells: {counted(silent, 'tag')}"
     )
     for one in reports:
         for line in _complaints(one):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import typer
 from pydantic import SecretStr
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
+from app.cli import printing
 from app.cli.asking import polling_with
 from app.cli.running import ready_database, run
 from app.cli.serve import configure_logging, listening, serve_on
@@ -16,7 +16,7 @@ from app.demo import Demo, live_through, serving_demo
 from app.secret_files import with_secrets
 from app.settings import Settings, load_settings
 
-console = Console(stderr=True, highlight=False)
+console = printing.console(stderr=True)
 
 
 def demo(
@@ -65,7 +65,7 @@ async def _demo(settings: Settings, database: Database, made_up: Demo) -> None:
     )
     try:
         async with polling_with(settings, database, made_up.registries) as polling:
-            with Progress(*columns, console=console, transient=True) as bar:
+            with printing.progress_bar(*columns, on=console) as bar:
                 task = bar.add_task("polling")
                 await live_through(made_up, polling, lambda done, total: bar.update(task, completed=done, total=total))
     finally:

@@ -4,17 +4,17 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from app.cli import printing
 from app.exchange.report import Report
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do all the work, write nothing, say what would be new.")]
 KeepGoing = Annotated[bool, typer.Option("--keep-going", help="Write what is good; leave out what is refused.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The report as JSON, for programs.")]
 
-_out = Console(highlight=False, soft_wrap=True)
-_err = Console(stderr=True, highlight=False)
+_out = printing.console()
+_err = printing.console(stderr=True)
 
 
 def progress_bar() -> Progress:
@@ -26,7 +26,7 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal)
+    return printing.progress_bar(*columns, on=_err)
 
 
 def conclude(report: Report, *, as_json: bool) -> None:

@@ -5,13 +5,12 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 from sqlalchemy import select
 
 from app.cli.asking import polling_with
+from app.cli.printing import console, counted, progress_bar, table
 from app.cli.running import ready_database, run
 from app.db import Database
 from app.history.observations import Change, Recorded
@@ -23,8 +22,8 @@ from app.registry.reference import ReferenceInvalid, Repository
 from app.settings import Settings, load_settings
 from app.watchlist import WatchInvalid
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = console()
+err = console(stderr=True)
 
 
 def poll(
@@ -45,7 +44,9 @@ def poll(
     else:
         _show(report, failures)
     if busy:
-        err.print(f"{busy} tags were left out: a worker is looking at them now, or their registry asked for a pause")
+        err.print(
+            f"{counted(busy, 'tag')} left out: a worker is looking at them now, or their registry asked for a pause"
+        )
     if report.failed or report.deferred:
         raise typer.Exit(2)
 
@@ -76,7 +77,7 @@ async def _poll(
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=err, transient=True)
+    return progress_bar(*columns, on=err)
 
 
 async def _failures(database: Database, ids: list[int]) -> list[tuple[str, str]]:
@@ -85,17 +86,18 @@ async def _failures(database: Database, ids: list[int]) -> list[tuple[str, str]]
         rows = await session.execute(select(Tag.id, Tag.error_message).where(Tag.error_message.is_not(None)))
         wanted = set(ids)
         causes = Counter(message or "" for tag_id, message in rows if tag_id in wanted)
-    return [(f"{count} tag{'s' if count > 1 else ''}", message) for message, count in causes.most_common(20)]
+    return [(counted(count, "tag"), message) for message, count in causes.most_common(20)]
 
 
 def _show(report: Report, failures: list[tuple[str, str]]) -> None:
     if report.changes:
-        table = Table("image", "platform", "what", "bytes", "difference", box=None)
+        rows = table("image", "platform", "what", "bytes", "difference")
         for repository, change in report.changes:
-            table.add_row(*(Text(cell) for cell in _cells(repository, change)))
-        out.print(table)
+            rows.add_row(*(Text(cell) for cell in _cells(repository, change)))
+        out.print(rows)
     out.print(
-        f"{report.looked} tags looked at, {report.unchanged} unchanged, {len(report.changes)} changes, "
+        f"{counted(report.looked, 'tag')} looked at, {report.unchanged} unchanged, "
+        f"{counted(len(report.changes), 'change')}, "
         f"{report.gone} gone, {report.failed} failed, {report.deferred} put off"
     )
     for count, message in failures:

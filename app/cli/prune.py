@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
+from app.cli.printing import console, counted, progress_bar
 from app.cli.running import with_database
 from app.db import Database
 from app.history.prune import Pruned, prunable, prune
 from app.polling.round import utc_now
 from app.settings import Duration, SettingsInvalid, load_settings
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = console()
+err = console(stderr=True)
 SHORTEST = timedelta(days=1)
 
 
@@ -41,14 +41,15 @@ def prune_(
         typer.echo(json.dumps(asdict(pruned) | {"dry_run": dry_run, "ended_before": ended_before.isoformat()}))
     else:
         out.print(
-            f"{'would remove' if dry_run else 'removed'} the layers of {pruned.manifests} manifests: "
-            f"{pruned.manifest_layers} places of layers, {pruned.layers} layers, {pruned.build_steps} build steps"
+            f"{'would remove' if dry_run else 'removed'} the layers of {counted(pruned.manifests, 'manifest')}: "
+            f"{counted(pruned.manifest_layers, 'place')} in them, {counted(pruned.layers, 'layer')} that no other has, "
+            f"{counted(pruned.build_steps, 'build step')}"
         )
 
 
 async def _prune(database: Database, expected: Pruned, ended_before: datetime) -> Pruned:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
+    with progress_bar(*columns, on=err) as bar:
         task = bar.add_task("pruning", total=expected.manifests)
         return await prune(
             database, ended_before, utc_now(), lambda so_far: bar.update(task, completed=so_far.manifests)

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 import typer
 import uvicorn
 from fastapi import FastAPI
-from rich.console import Console
 
+from app.cli import printing
 from app.cli.asking import backfilling_with, host_name, polling_with
 from app.cli.running import ready_database, run
 from app.db import Database, DatabaseUnusable
@@ -26,7 +26,7 @@ from app.watchlist import add_default_watches
 from app.web.protocol import LimitedProtocol
 from app.worker import working
 
-console = Console(stderr=True, highlight=False)
+console = printing.console(stderr=True)
 
 
 class Server(uvicorn.Server):

@@ -4,20 +4,20 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from app.cli import watch_import
+from app.cli.printing import console, table
 from app.cli.running import with_database
 from app.db import Database
 from app.polling.round import utc_now
 from app.watchlist import WatchInfo, WatchSpec, add_watches, find_watch, list_watches, pause_watches, remove_watches
-from app.watchlist.declared import as_toml
+from app.watchlist.declared import as_toml, interval_text
 
 app = typer.Typer(help="What is watched: add, import, list, pause, resume, remove.", no_args_is_help=True)
 app.command("import")(watch_import.import_)
-console = Console(highlight=False)
+out = console()
 
 Images = Annotated[
     list[str], typer.Argument(help='Images with a tag or a pattern: "debian:bookworm-slim" "alpine:3.2*"')
@@ -42,7 +42,7 @@ def add(
 
     with_database(main)
     for spec in specs:
-        console.print(f"watching {spec}", markup=False)
+        out.print(f"watching {spec}", markup=False)
 
 
 @app.command("list")
@@ -62,7 +62,7 @@ def list_(
     elif toml:
         typer.echo(as_toml(watches), nl=False)
     else:
-        console.print(_table(watches) if watches else "nothing is watched; `tarewatch watch add debian:bookworm-slim`")
+        out.print(_table(watches) if watches else "nothing is watched; `tarewatch watch add debian:bookworm-slim`")
 
 
 @app.command()
@@ -75,21 +75,21 @@ def remove(watches: Watches) -> None:
             return await remove_watches(session, ids, utc_now())
 
     for spec in with_database(main):
-        console.print(f"no longer watching {spec}", markup=False)
+        out.print(f"no longer watching {spec}", markup=False)
 
 
 @app.command()
 def pause(watches: Watches) -> None:
     """Stop looking, until resumed."""
     for spec in _set_paused(watches, paused=True):
-        console.print(f"paused {spec}", markup=False)
+        out.print(f"paused {spec}", markup=False)
 
 
 @app.command()
 def resume(watches: Watches) -> None:
     """Look again."""
     for spec in _set_paused(watches, paused=False):
-        console.print(f"resumed {spec}", markup=False)
+        out.print(f"resumed {spec}", markup=False)
 
 
 def _set_paused(watches: list[str], *, paused: bool) -> list[WatchSpec]:
@@ -119,18 +119,22 @@ def _as_json(watch: WatchInfo) -> dict[str, object]:
 
 
 def _table(watches: tuple[WatchInfo, ...]) -> Table:
-    table = Table("id", "image", "platforms", "interval", "tags", "from", "state", box=None)
+    rows = table("id", "image", "platforms", "interval", "tags", "from", "state")
     for watch in watches:
-        table.add_row(
+        rows.add_row(
             str(watch.id),
             Text(str(watch.spec)),
             " ".join(watch.spec.platforms or ("all",)),
-            str(watch.spec.interval or "default"),
+            _interval(watch.spec),
             str(watch.tags),
             Text(_origin(watch)),
             Text(_state(watch)),
         )
-    return table
+    return rows
+
+
+def _interval(spec: WatchSpec) -> str:
+    return interval_text(int(spec.interval.total_seconds())) if spec.interval else "default"
 
 
 def _origin(watch: WatchInfo) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.printing import console, counted, table
 from app.cli.running import with_database
 from app.db import Database
 from app.polling.round import utc_now
@@ -19,8 +19,8 @@ from app.watchlist.importing import Findings, Found, find_images
 from app.watchlist.sources import ImportPlan, import_watches, plan_import, retire_gone
 from app.watchlist.spec import parse_platforms
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+out = console()
+err = console(stderr=True)
 
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or folders to be searched.")]
 
@@ -73,11 +73,7 @@ def _agreed(gone: Sequence[WatchInfo]) -> bool:
 
 
 def _watches(count: int) -> str:
-    return f"{count} watch" if count == 1 else f"{count} watches"
-
-
-def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
+    return counted(count, "watch", "watches")
 
 
 def _show(findings: Sequence[Findings], plan: ImportPlan, retired: Sequence[WatchSpec], *, dry_run: bool) -> None:
@@ -94,7 +90,7 @@ def _show(findings: Sequence[Findings], plan: ImportPlan, retired: Sequence[Watc
     unclear = sum(found.problem is not None for one in findings for found in one.found)
     verb = "would be added" if dry_run else "added"
     out.print(
-        f"{_files(sum(one.files for one in findings))} read; {_watches(len(plan.new))} {verb}, "
+        f"{counted(sum(one.files for one in findings), 'file')} read; {_watches(len(plan.new))} {verb}, "
         f"{len(plan.watched)} watched already, {unclear} cannot be told"
     )
 
@@ -106,13 +102,13 @@ def _show_gone(gone: Sequence[WatchInfo]) -> None:
 
 
 def _table(findings: Findings, plan: ImportPlan, *, dry_run: bool) -> Table:
-    table = Table("image", "where", "what", box=None)
+    rows = table("image", "where", "what")
     new = {(spec.repository, spec.tag_pattern) for spec in plan.new}
     for found in findings.found:
         what = _what(found, new, dry_run=dry_run)
         place = f"{found.location} ({found.where})" if found.where else found.location
-        table.add_row(Text(str(found.spec or found.text)), Text(place), Text(what))
-    return table
+        rows.add_row(Text(str(found.spec or found.text)), Text(place), Text(what))
+    return rows
 
 
 def _what(found: Found, new: set[tuple[Repository, str]], *, dry_run: bool) -> str:

@@ -90,3 +90,16 @@ def test_prune_on_an_empty_database(run: Tarewatch) -> None:
     assert "removed the layers of 0 manifests" in run("prune", "--older-than", "180d").out
     answer = json.loads(run("prune", "--older-than", "180d", "--dry-run", "--json").out)
     assert (answer["manifests"], answer["layers"], answer["dry_run"]) == (0, 0, True)
+
+
+def test_no_name_is_cut(run: Tarewatch) -> None:
+    """Without a terminal nothing is as wide as one: whole names, a watch on one line, a problem on one line."""
+    image = f"registry.example.org/a-team-with-a-long-name/{'a-long-name-' * 5}end:{'1.2.3-' * 10}final"
+    run("watch", "add", image, "--interval", "36h")
+    (line,) = [line for line in run("watch", "list").out.splitlines() if "registry" in line]
+    assert line.split() == ["1", image, "all", "36h", "1", "cli", "active"]
+    (run.folder / "Dockerfile").write_text(f"FROM {image}\n")
+    (run.folder / f"{'long-' * 20}.yaml").write_text("a: [")
+    shown = run("watch", "import", ".")
+    assert image in shown.out
+    assert len(shown.err.splitlines()) == 1
