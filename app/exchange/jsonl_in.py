@@ -13,10 +13,10 @@ from app.exchange.report import Report
 from app.exchange.source import UNREADABLE, Source
 from app.history.observations import LayerFound
 from app.history.past import PastBuild
+from app.registry.image_config import LONGEST_STEP
 from app.registry.reference import is_digest
 
 _LONGEST_LINE_BYTES = 16 * 2**20
-_LONGEST_STEP = 64 * 1024  # as much as polling keeps
 _LONGEST_MEDIA_TYPE = 128
 _BOM = b"\xef\xbb\xbf"
 _MOST_IGNORED = 100
@@ -132,7 +132,7 @@ def _layer(stated: Any) -> LayerFound:
         raise RowRefused("a layer with something else than a digest", repr((digest, diff_id))[:180])
     if len(media_type) > _LONGEST_MEDIA_TYPE:
         raise RowRefused("a layer with a longer media type than there are", repr(media_type[:80]))
-    step = (_layer_text(stated, "step") or _layer_text(stated, "created_by"))[:_LONGEST_STEP] or None
+    step = (_layer_text(stated, "step") or _layer_text(stated, "created_by"))[:LONGEST_STEP] or None
     layer_bytes = whole_number(_cell("compressed_bytes", amount), "a layer's compressed_bytes", MOST_BYTES)
     return LayerFound(digest, media_type, layer_bytes, diff_id, step)
 

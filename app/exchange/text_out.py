@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 
 import orjson
@@ -14,6 +14,7 @@ from app.exchange.layers_out import LayerOut, layers_of
 from app.exchange.selection import BuildOut, Selection, select_pages
 
 _NO_LAYERS: Sequence[LayerOut] = ()
+_MOST_LAYERS = 2_000  # that are in memory at once: each may have kilobytes of build step, and readers may be slow
 
 
 async def write_csv(database: Database, wanted: Selection) -> AsyncIterator[bytes]:
@@ -24,11 +25,25 @@ async def write_csv(database: Database, wanted: Selection) -> AsyncIterator[byte
 
 
 async def write_jsonl(database: Database, wanted: Selection) -> AsyncIterator[bytes]:
-    """An object per build, with its layers where they are known; the bytes of a page of them at a time."""
+    """An object per build, with its layers where they are known; the bytes of some of them at a time."""
     async for page in select_pages(database, wanted):
-        async with database.reading() as session:
-            layers = await layers_of(session, (build.manifest_id for build in page))
-        yield b"".join(_line(build, layers.get(build.manifest_id, _NO_LAYERS)) for build in page)
+        for portion in _portions(page):
+            async with database.reading() as session:
+                layers = await layers_of(session, (build.manifest_id for build in portion))
+            yield b"".join(_line(build, layers.get(build.manifest_id, _NO_LAYERS)) for build in portion)
+
+
+def _portions(page: Sequence[BuildOut]) -> Iterator[list[BuildOut]]:
+    portion: list[BuildOut] = []
+    count = 0
+    for build in page:
+        portion.append(build)
+        count += build.layers or 0
+        if count >= _MOST_LAYERS:
+            yield portion
+            portion, count = [], 0
+    if portion:
+        yield portion
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,10 @@ from app.exchange.jsonl_in import read_jsonl
 from app.exchange.load import Reader, Terms, load
 from app.exchange.selection import PAGE, Selection, select_pages
 from app.exchange.text_out import write_csv, write_jsonl
+from app.history.observations import LayerFound
+from app.history.past import PastBuild, PastManifest, add_past
 from app.models import Build, Series
+from app.registry.reference import Repository
 from tests.exchange.files import NOW, digest, row, source, table
 from tests.exchange.histories import History, histories, store
 from tests.history.seed import seed_history
@@ -128,3 +132,18 @@ async def test_patterns_choose_tags(sqlite_database: Database) -> None:
     for tag, names in expected.items():
         pages = select_pages(sqlite_database, Selection(tag=tag))
         assert {build.tag async for page in pages for build in page} == names
+
+
+async def test_long_build_steps_leave_in_small_parts(sqlite_database: Database) -> None:
+    """Whoever reads slowly holds the part that waits for them: a thousand images of a thousand steps are not one."""
+    layers = tuple(LayerFound(digest(number), "", 1, None, f"RUN {number} {'x' * 200}") for number in range(1_000))
+    async with sqlite_database.writing() as session:
+        manifests = [PastManifest(digest(5_000 + number), 1_000, 1_000, layers) for number in range(12)]
+        facts = [
+            PastBuild(Repository.parse("a"), "b", "linux/amd64", NOW - timedelta(days=number), one, "import")
+            for number, one in enumerate(manifests, 1)
+        ]
+        await add_past(session, facts, NOW)
+    parts = [part async for part in write_jsonl(sqlite_database, Selection())]
+    assert b"".join(parts).count(b"\n") == 12
+    assert max(len(part) for part in parts) < 1_500_000
