@@ -1,10 +1,13 @@
 """The OpenAPI document: what FastAPI derives from the routes, and the problem document that all of them share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.routing import BaseRoute
 
 DESCRIPTION = """What container base images weigh and weighed: every change of every watched tag on every platform.
 
@@ -53,4 +56,16 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = ProblemDocument.model_json_schema()
+    _make_examples_whole(document, app.routes)
     return document
+
+
+def _make_examples_whole(document: dict[str, Any], routes: Sequence[BaseRoute]) -> None:
+    """Put the answers' examples in as they are: FastAPI leaves out what is null, and nulls are members that we send."""
+    known = [one.original_route for one in iter_route_contexts(routes)]
+    responses = {route.operation_id: route.responses for route in known if isinstance(route, APIRoute)}
+    for operation in (operation for item in document["paths"].values() for operation in item.values()):
+        for status, answer in responses[operation["operationId"]].items():
+            for media_type, media in answer.get("content", {}).items():
+                if "example" in media:
+                    operation["responses"][str(status)]["content"][media_type]["example"] = media["example"]

@@ -1,5 +1,6 @@
 """What holds for every route of the API: it is described, with examples that are true, and behaves like the others."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -89,6 +90,35 @@ def test_every_answer_has_an_example(document: Document) -> None:
             assert media[0] == (PROBLEM_JSON if int(status) >= 400 else sent), (path, method, status)
             assert media[1].get("example") or media[1]["examples"], (path, method, status)
             assert media[1]["schema"], (path, method, status)
+
+
+def lacking(value: Any, schema: Document, document: Document, place: str) -> Iterator[str]:
+    """The members that a schema requires and an example has not."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema and value is not None:
+        schema = schema["anyOf"][0]
+        yield from lacking(value, schema, document, place)
+    if isinstance(value, dict):
+        yield from (f"{place}.{name}" for name in schema.get("required", []) if name not in value)
+        for name, inner in schema.get("properties", {}).items():
+            if name in value:
+                yield from lacking(value[name], inner, document, f"{place}.{name}")
+    for item in value if isinstance(value, list) else []:
+        yield from lacking(item, schema.get("items", {}), document, f"{place}[]")
+
+
+def test_described_examples_lack_nothing(document: Document) -> None:
+    """In the document too, every member that is required is there, also where it is null."""
+    found = [
+        lack
+        for path, method, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status < "300" and path not in FILES
+        for media in answer.get("content", {}).values()
+        for lack in lacking(media["example"], media["schema"], document, f"{method} {path}")
+    ]
+    assert found == []
 
 
 def test_writes_name_their_token(document: Document) -> None:
