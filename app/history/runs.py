@@ -146,7 +146,7 @@ async def _new_run(
         and not await _unread(session, sight.tag, before.first_seen_at, sight.event.at)
     ):
         return None
-    after = await _after(session, sight, row)
+    after = await _after(session, sight, row, before)
     if (
         after is not None
         and after.manifest_id == manifest_id
@@ -176,9 +176,9 @@ async def _unread(session: AsyncSession, tag: Tag, start: datetime, end: datetim
     return found is not None
 
 
-async def _after(session: AsyncSession, sight: Sight, row: Series) -> Build | None:
+async def _after(session: AsyncSession, sight: Sight, row: Series, before: _Run | None) -> Build | None:
     """The run that follows a sight which is not the newest; None for the newest."""
-    if row.latest_build_id is None:
+    if row.latest_build_id == (before.build_id if before is not None else None):
         return None
     build: Build | None = await session.scalar(
         select(Build)

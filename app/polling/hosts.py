@@ -45,8 +45,10 @@ class Outcome:
 
 async def remember_host(session: AsyncSession, polling: Polling, name: str, outcome: Outcome) -> None:
     """Write down the registry's health, quota and pause."""
-    await session.execute(insert_or_pass(session, Host).values(name=name, failures=0))
-    host = await session.get_one(Host, name, with_for_update=True)
+    host = await session.get(Host, name, with_for_update=True)
+    if host is None:
+        await session.execute(insert_or_pass(session, Host).values(name=name, failures=0))
+        host = await session.get_one(Host, name, with_for_update=True)
     if outcome.answered:
         _is_well(host, polling)
     elif outcome.last is not None:
