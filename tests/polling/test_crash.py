@@ -21,6 +21,7 @@ from app.models import Build, Manifest, ManifestLayer, Series, TagEvent
 from app.watchlist import WatchSpec, add_watch
 from tests.conftest import NOW
 from tests.polling.conftest import HUB_HOST, ROOMY, debian
+from tests.postgres import all_others_ended
 
 TAGS = 30
 
@@ -67,6 +68,8 @@ async def _kill_after(
 
 async def _free_leases(database: Database) -> None:
     """Three minutes later."""
+    if database.engine.dialect.name == "postgresql":
+        await all_others_ended(database)
     async with database.writing() as session:
         for table in ("tags", "pending_details"):
             await session.execute(text(f"UPDATE {table} SET lease_until = NULL, lease_owner = NULL"))  # noqa: S608  ours
