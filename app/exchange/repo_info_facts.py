@@ -31,7 +31,7 @@ class Chunk:
     @property
     def is_full(self) -> bool:
         """Whether it is time to write it down."""
-        full = len(self.facts) >= _MOST_FACTS or self.pages >= _MOST_FACTS
+        full = len(self.facts) + len(self.refused) >= _MOST_FACTS or self.pages >= _MOST_FACTS
         return full or self.page_bytes >= _MOST_BYTES
 
     def count(self, page: Page | PageRefused, length: int) -> None:

@@ -240,3 +240,16 @@ async def test_other_bytes_of_a_known_digest_are_refused(sqlite_database: Databa
     git.commit({"repos/alpine/remote/edge.md": page("alpine:edge", [other])}, FIRST + DAY)
     report = await taken_in(sqlite_database, tmp_path)
     assert (report.new, report.known, dict(report.refused)) == (0, 1, {"contradicts what is recorded": 1})
+
+
+def test_refusals_make_no_huge_chunk(tmp_path: Path) -> None:
+    """A fork whose pages list nothing but nonsense does not fill the memory with what is wrong with them."""
+    nonsense = [f"p{number}" for number in range(200)]
+    for number in range(60):
+        listed = "".join(f"\t-\t{one}\n" for one in nonsense)
+        sections = "".join(f"\n### `a:{number}` - {one}\n" for one in nonsense)
+        (tmp_path / f"{number}.md").write_text(f"## `a:{number}`\n\n-\tPlatforms:\n{listed}{sections}")
+    with open_pages(tmp_path) as pages:
+        counts = [len(chunk.refused) for chunk in pages.chunks(NOW)]
+    assert sum(counts) == 12_000
+    assert max(counts) <= 5_200
