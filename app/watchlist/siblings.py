@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from app.registry.reference import HUB, Repository
@@ -68,10 +68,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SiblingRule:
-    """How one tag's siblings are called, and which release lines it is known to have followed."""
+    """How one tag's siblings are called: in spans of time, where it is known to have followed several release lines."""
 
     spans: tuple[Span, ...]
-    switches: tuple[Switch, ...] = field(default=())
 
     def matches(self, name: str) -> bool:
         """Whether a tag is a sibling."""
@@ -91,10 +90,6 @@ class SiblingRule:
         """The one text that every sibling's name contains, or "" where there is none."""
         return self.queries[0] if len(self.queries) == 1 else ""
 
-    def line_at(self, moment: datetime) -> str | None:
-        """The release line that the tag is known to have followed then."""
-        return line_at(self.switches, moment)
-
 
 def siblings_of(catalogue: Catalogue, repository: Repository, tag: str) -> SiblingRule | None:
     """How a tag's siblings are called; None if none are known."""
@@ -104,7 +99,7 @@ def siblings_of(catalogue: Catalogue, repository: Repository, tag: str) -> Sibli
         if match is not None:
             values = {name: text or "" for name, text in match.groupdict().items()}
             spans = tuple(_spans(rule.siblings, values, switches))
-            return SiblingRule(spans, switches) if spans else None
+            return SiblingRule(spans) if spans else None
     return None
 
 
@@ -114,12 +109,6 @@ def switches_of(catalogue: Catalogue, repository: Repository, tag: str) -> tuple
         if _names(moves.repositories, repository) and moves.tags.match(tag):
             return moves.switches
     return ()
-
-
-def line_at(switches: Sequence[Switch], moment: datetime) -> str | None:
-    """The release line in force at a moment; None before the first."""
-    held = [one.line for one in switches if one.since is None or midnight(one.since) <= moment]
-    return held[-1] if held else None
 
 
 def order(name: str) -> tuple[tuple[int, ...], ...]:
