@@ -133,11 +133,11 @@ def whole_number(text: str, what: str, most: int) -> int:
 
 def _measured(text: str, count: int | None, layers: tuple[LayerFound, ...]) -> int | None:
     total = sum(layer.compressed_bytes for layer in layers) if layers else None
-    if not text:
-        return total
-    amount = whole_number(text, "compressed_bytes", MOST_BYTES)
+    amount = whole_number(text, "compressed_bytes", MOST_BYTES) if text else total
     if amount == 0 and count != 0:
         raise RowRefused("compressed_bytes is 0, but only an image without layers weighs nothing")
+    if amount and count == 0:
+        raise RowRefused("compressed_bytes of an image without layers", text)
     if total is not None and amount != total:
         raise RowRefused("compressed_bytes is not the sum of the layers", f"{amount}, not {total}")
     return amount

@@ -81,7 +81,7 @@ class _Reader:
         stated: set[str] = set()
         for key, value in found.items():
             column = self._column(key)
-            if column is None or value is None or isinstance(value, list):
+            if column is None or value is None or (column[1] == "layers" and isinstance(value, list)):
                 continue
             if column[1] in stated:
                 raise RowRefused("a value is given twice", f"{column[1]} by {key!r} too")
