@@ -91,7 +91,7 @@ ONE_LAYER = {"digest": digest("a"), "compressed_bytes": 1, "media_type": LAYER}
         (lines(build(layer_list=[ONE_LAYER] * 1001)), "not a list of at most 1,000 layers"),
         (lines(build(layer_list=[7])), "a layer that is no JSON object"),
         (lines(build(layer_list=[ONE_LAYER])), "compressed_bytes is not the sum of the layers: 48497210, not 1"),
-        (lines(build(compressed_bytes=None, layer_list=[ONE_LAYER | {"compressed_bytes": 0}])), "only an image without"),
+        (lines(build(compressed_bytes=None, layer_list=[ONE_LAYER | {"compressed_bytes": 0}])), "weighs nothing"),
         (lines(build(compressed_bytes=5, layers=0)), "compressed_bytes of an image without layers: 5"),
         (lines(build(compressed_bytes=1, layers=2, layer_list=[ONE_LAYER])), "not the length of the list of layers"),
         (lines(build(layer_list=[ONE_LAYER | {"digest": "x"}])), "something else than a digest"),
