@@ -1,5 +1,6 @@
 """Sibling tags by `tags/list`: names only. What each is, and from when, has to be asked one by one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from app.backfill.gcr import GcrMap
@@ -44,9 +45,14 @@ async def listed_siblings(asking: Asking, repository: Repository, tags: Sequence
     for wanted, rule in rules:
         if rule is None:
             continue
-        told = list(_told(asking, wanted, rule, [name for name in listed.names if rule.matches(name)]))
+        names = await asyncio.to_thread(_matching, rule, listed.names)  # a bad pattern may take seconds for all
+        told = list(_told(asking, wanted, rule, names))
         asking.skipped["older than the 500 newest siblings"] += len(told[MOST_SIBLINGS:])
         yield told[:MOST_SIBLINGS]
+
+
+def _matching(rule: SiblingRule, names: Sequence[str]) -> list[str]:
+    return [name for name in names if rule.matches(name)]
 
 
 def _told(asking: Asking, wanted: Wanted, rule: SiblingRule, names: Sequence[str]) -> Iterator[Told]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 LONGEST_PATTERN = 200  # characters
-MOST_REPETITIONS = 4
-MOST_WAYS = 64
+MOST_REPETITIONS = 3
+MOST_WAYS = (64, 64, 64, 8)  # by the number of repetitions
 
 _TOKEN = re.compile(
     r"(?P<open>\((?:\?:|\?P<[a-z][a-z0-9_]*>)?)|(?P<close>\))|(?P<or>\|)"
@@ -93,14 +93,14 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _check_cost(tokens: Sequence[_Token]) -> None:
-    """A name has 128 characters at most: what is left takes microseconds."""
+    """A name has 128 characters at most: what is left takes milliseconds at the worst, and lists have 100,000 names."""
     if any(token.kind == "close" and token.repeat not in {"", "?"} for token in tokens):
         raise PatternInvalid("a repeated group may take for ever to match; repeat a class such as [.\\d] instead")
     repetitions = sum(token.is_ambiguous for token in tokens)
     if repetitions > MOST_REPETITIONS:
         raise PatternInvalid(f"{repetitions} repetitions; a pattern has {MOST_REPETITIONS} at most")
-    if _ways(tokens) > MOST_WAYS:
-        raise PatternInvalid(f"more than {MOST_WAYS} ways through its alternatives and optional parts")
+    if _ways(tokens) > (most := MOST_WAYS[repetitions]):
+        raise PatternInvalid(f"more than {most} ways through its alternatives and optional parts")
 
 
 def _ways(tokens: Iterable[_Token]) -> int:

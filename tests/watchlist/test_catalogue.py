@@ -86,7 +86,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         "a?a?a?a?a?a?a?",
         "(a|a)" * 7,
         "((a|b)(a|b)|c)(a|b|c|d)(a|b|c)",
-        r"\d*" * 5,
+        r"\d*" * 4,
+        "(a|a)" * 4 + "a*a*a*b",
         r"(?=a)",
         r"\1",
         "^a",
@@ -111,14 +112,14 @@ def test_what_no_tag_needs_is_refused(text: str) -> None:
         TagPattern.parse(text)
 
 
-@pytest.mark.parametrize("text", [r"\d*\d*\d*\d*x", r"a+[\w.]+\w+\d+b", "(a|a)" * 6 + "a*a*a*a*b"])
+@pytest.mark.parametrize("text", [r"\d*\d*\d*x", r"a+[\w.]+\w+b", "(a|a)" * 6 + "a*a*b", "a?a?a?a*a*a*b"])
 def test_a_bad_pattern_takes_no_noticeable_time(text: str) -> None:
     """The slowest that is allowed on the longest tag: what a tag's length and a few repetitions can make."""
     pattern = TagPattern.parse(text)
     for name in ("1" * 128, "a" * 128):
         began = time.process_time()
         assert pattern.match(name) is None
-        assert time.process_time() - began < 5
+        assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(
