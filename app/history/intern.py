@@ -98,6 +98,7 @@ def _measures(manifest_id: int, manifest: Measured) -> dict[str, Any]:
         "created_at": manifest.created_at,
         "compressed_bytes": manifest.compressed_bytes,
         "layer_count": len(manifest.layers),
+        "layers_pruned_at": None,  # given up while they were hearsay, and here again
     }
 
 

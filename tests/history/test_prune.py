@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import Database
 from app.history.builds import manifest_detail
+from app.history.claims import PastManifest, claim
 from app.history.intern import intern_manifests, measure
 from app.history.observations import LayerFound, Measured
 from app.history.prune import Pruned, prunable, prune
@@ -161,6 +162,23 @@ async def test_a_layer_about_to_be_used_again_stays(fresh_postgres_url: str, now
         assert await rows(database) == (3, 3, 3)
         async with database.reading() as session:
             assert len((await manifest_detail(session, digest_of("again"))).layers) == 1
+
+
+async def test_layers_that_are_read_after_all(sqlite_database: Database, now: datetime) -> None:
+    """A manifest that lost the layers that an import told of, and is read later, has not given up anything."""
+    read = manifest("old", NEW)
+    told = PastManifest(read.digest, read.compressed_bytes, layers=read.layers)
+    async with sqlite_database.writing() as session:
+        tag = await add_tag(session, "debian:12", now - 200 * DAY)
+        series = await add_series(session, tag, "linux/amd64", now - 200 * DAY)
+        await run(session, series, (await claim(session, [told]))[read.digest].id, now - 200 * DAY)
+        await run(session, series, await write(session, "new", OLD, now), now - 100 * DAY)
+    assert (await prune(sqlite_database, now, now)).manifests == 1
+    async with sqlite_database.writing() as session:
+        await write(session, "old", NEW, now)
+    async with sqlite_database.reading() as session:
+        found = await manifest_detail(session, read.digest)
+    assert (len(found.layers), found.layers_pruned_at) == (len(NEW), None)
 
 
 @pytest.mark.postgres
