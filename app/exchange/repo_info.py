@@ -123,8 +123,9 @@ def _page_files(folder: Path) -> Iterator[Path]:
 def _folder_chunks(folder: Path, files: Sequence[Path], now: datetime) -> Iterator[Chunk]:
     chunk = Chunk()
     for file in files:
-        body = _content(file)
-        page = _parsed(body) if body is not None else PageRefused("cannot be read")
+        plain = not file.is_symlink()  # as in a clone: a stranger's link may lead to anything that we may read
+        body = _content(file) if plain else None
+        page = _parsed(body) if body is not None else PageRefused("cannot be read" if plain else "not a plain file")
         chunk.count(page, len(body or b""))
         take_alone(printable(file.relative_to(folder).as_posix()), page, now, chunk)
         if chunk.is_full:

@@ -253,3 +253,14 @@ def test_refusals_make_no_huge_chunk(tmp_path: Path) -> None:
         counts = [len(chunk.refused) for chunk in pages.chunks(NOW)]
     assert sum(counts) == 12_000
     assert max(counts) <= 5_200
+
+
+def test_links_in_a_folder_are_no_pages(tmp_path: Path) -> None:
+    """Nothing is read, or told of, that lies elsewhere."""
+    (tmp_path / "secret").write_text("password: 12345\n")
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    (folder / "link.md").symlink_to(tmp_path / "secret")
+    (folder / "latest.md").write_text(alpine(1, at=FIRST))
+    assert len(facts(folder)) == 1
+    assert refusals(folder) == [("link.md", "not a plain file")]
