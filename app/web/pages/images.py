@@ -24,6 +24,7 @@ from app.web.templates import render, url
 router = APIRouter()
 _PAGE = 100
 _YEAR = timedelta(days=365)
+_TREAD = timedelta(days=11)  # how far the last known value of an unwatched tag is drawn, so that one can see it
 _SORTS: tuple[tuple[ImageSort, str], ...] = (
     ("image", "name"),
     ("bytes", "size"),
@@ -95,5 +96,9 @@ def _links(query: ImagesQuery) -> dict[str, str]:
 
 
 def _spark(row: ImageRow, now: datetime) -> str:
+    """The line of the last year; of a tag that nobody watches it ends where the knowledge does."""
     steps = [Step(int(at.timestamp()), amount) for at, amount in row.points]
+    if not row.watched and row.points:
+        last = max(row.points[-1][0], row.checked_at or row.points[-1][0])
+        steps.append(Step(int((last + _TREAD).timestamp()), None))
     return sparkline(steps, int((now - _YEAR).timestamp()), int(now.timestamp()))

@@ -1,5 +1,6 @@
 """What nobody watches but has a history: found on the page and in the API, and easily watched."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -8,6 +9,7 @@ import pytest
 from app.db import Database
 from app.main import create_app
 from app.settings import Settings
+from app.web.charts.svg import SPARK_WIDTH
 from tests.conftest import NOW
 from tests.history.seed import DAY, MB, add_series, add_tag
 from tests.web.conftest import ADMIN_TOKEN
@@ -47,6 +49,20 @@ async def test_with_nothing_watched_all_is_shown(imported: httpx.AsyncClient) ->
     assert page.one("span", cls="badge").text == "not watched"
     assert (await imported.get("/api/v1/images")).json()["items"][0]["watched"] is False
     assert (await imported.get("/api/v1/images?scope=watched")).json()["total"] == 0
+
+
+async def test_an_unwatched_line_ends(mixed: httpx.AsyncClient, seeded: Database) -> None:
+    """A build of half a year ago says nothing of today: the small line ends there, but not that of a watched tag."""
+    async with seeded.writing() as session:
+        for name, watched in (("ubuntu:16.04", False), ("ubuntu:18.04", True)):
+            tag = await add_tag(session, name, NOW, watched=watched, checked_at=None, status="new")
+            await add_series(session, tag, "linux/amd64", [(NOW - 182 * DAY, 44 * MB)])
+    page = await fetch(mixed, "/?scope=all&search=ubuntu:1")
+    assert "every known tag" in page.one("p", cls="lead").text
+    lines = {row.one("th").all("a")[0].text: row.all("path") for row in page.one("tbody").all("tr")}
+    ends = {name: sum(map(int, re.findall(r"[Mh](\d+)", one[0].attributes["d"]))) for name, one in lines.items() if one}
+    assert SPARK_WIDTH / 2 < ends["ubuntu:16.04"] < 0.6 * SPARK_WIDTH
+    assert ends["ubuntu:18.04"] == SPARK_WIDTH
 
 
 async def test_a_link_shows_all(mixed: httpx.AsyncClient) -> None:
