@@ -127,13 +127,14 @@ async def _fetch(work: _Work) -> None:
 
 
 async def _store(work: _Work, facts: Sequence[PastBuild]) -> None:
-    """One transaction for each tag, so that nobody waits for long."""
+    """One transaction for each tag, and for each few thousand facts of it, so that nobody waits for long."""
     of_tag: defaultdict[str, list[PastBuild]] = defaultdict(list)
     for fact in facts:
         of_tag[fact.tag].append(fact)
     for row in work.claim.rows:
-        if of_tag[row.wanted.tag]:
-            await _store_tag(work, row, of_tag[row.wanted.tag])
+        mine = of_tag[row.wanted.tag]
+        for start in range(0, len(mine), FACTS_PER_CHUNK):
+            await _store_tag(work, row, mine[start : start + FACTS_PER_CHUNK])
 
 
 async def _store_tag(work: _Work, row: Asked, facts: Sequence[PastBuild]) -> None:

@@ -62,6 +62,16 @@ async def test_what_is_done_is_not_done_again(play: Play) -> None:
     assert (row.found, row.added, row.reason) == (5, 0, "page")
 
 
+async def test_much_at_once_is_written_in_parts(lite: Play) -> None:
+    """A publisher of thousands of platforms does not keep others from writing: each few thousand are a transaction."""
+    lite.sources.facts, lite.sources.per_chunk = five_months() * (FACTS_PER_CHUNK // 2), 3 * FACTS_PER_CHUNK
+    lite.stage.clock.now += timedelta(minutes=1)
+    written: list[int] = []
+    await backfill_host(lite.running(), HUB_HOST, progress=lambda _repository, done, new: written.append(new - done))
+    assert written == [5, 0, 0, -1]
+    assert (await lite.row()).found == 5 * (FACTS_PER_CHUNK // 2)
+
+
 async def test_what_was_observed_stays(play: Play) -> None:
     """A poll's build keeps its moment and its origin, whatever the sources say of that time."""
     play.stage.push("bookworm-slim", debian(31_000_000))
