@@ -1,4 +1,4 @@
-"""A file to read twice: plain or gzip, or standard input, which is copied to a temporary file first."""
+"""A file that can be read again: plain or gzip, or standard input, which is copied to a temporary file first."""
 
 import gzip
 import io

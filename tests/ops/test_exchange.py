@@ -74,7 +74,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, run: Tarewatch) -> None:
 
 
 def test_standard_input(run: Tarewatch) -> None:
-    """It is read twice all the same, and called stdin."""
+    """It is read like a file, and called stdin."""
     refused = run("import", "jsonl", "-", stdin=lines(build(), build(tag="?")))
     assert (refused.code, refused.out.splitlines()[0]) == (2, "stdin:2: not a tag: '?'")
     assert run("import", "jsonl", "-", stdin=lines(build())).code == 0
