@@ -5,7 +5,8 @@ Of all columns only `source` and `media_type` may begin with such a sign; no nam
 
 from app.exchange.refusals import RowRefused
 
-_ACTIVE = frozenset("=+-@\t\r\n")
+_WIDE = "\uff1d\uff0b\uff0d\uff20"  # = + - @ as East Asian spreadsheets take them (OWASP, "CSV Injection")
+_ACTIVE = frozenset("=+-@\t\r\n" + _WIDE)
 _GUARD = "'"
 
 

@@ -35,3 +35,10 @@ def test_formulas_are_refused() -> None:
     with pytest.raises(RowRefused, match="spreadsheet"):
         plain("=HYPERLINK()")
     assert plain("'=HYPERLINK()") == "=HYPERLINK()"
+
+
+@pytest.mark.parametrize("sign", ["\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_wide_signs_begin_formulas_too(sign: str) -> None:
+    """East Asian spreadsheets read them so."""
+    assert guarded(f"{sign}1") == f"'{sign}1"
+    assert plain(guarded(f"{sign}1")) == f"{sign}1"
