@@ -135,12 +135,15 @@ def is_clone(path: Path) -> bool:
 
 
 @contextmanager
-def open_clone(path: Path) -> Iterator[Clone]:
-    """List the history of the clone at path; FileRefused if there is none. The list waits in a temporary file."""
-    shallow = _run(path, "rev-parse", "--is-shallow-repository")
-    if not _run(path, "rev-parse", "--revs-only", "HEAD^{commit}"):
+def open_clone(path: Path, *, patience: float = 60.0) -> Iterator[Clone]:
+    """List the history of the clone at path; FileRefused if there is none. The list waits in a temporary file.
+
+    `patience`: seconds for git to begin with; a clone's configuration may have it read what never ends.
+    """
+    shallow = _run(path, "rev-parse", "--is-shallow-repository", patience=patience)
+    if not _run(path, "rev-parse", "--revs-only", "HEAD^{commit}", patience=patience):
         raise FileRefused(str(path), "a repository without commits")
-    if "promisor" in _run(path, "config", "--list", "--local", "--name-only"):
+    if "promisor" in _run(path, "config", "--list", "--local", "--name-only", patience=patience):
         raise FileRefused(str(path), "a partial clone, which lacks pages; clone it without --filter")
     with tempfile.TemporaryFile(prefix="tarewatch-") as listing:
         _run(path, *_LOG, into=listing)
@@ -166,14 +169,16 @@ def _environment(folder: Path) -> Mapping[str, str]:
     }
 
 
-def _run(folder: Path, *words: str, into: IO[bytes] | None = None) -> str:
+def _run(folder: Path, *words: str, into: IO[bytes] | None = None, patience: float | None = None) -> str:
     """What a git command prints, or nothing where it goes into a file; FileRefused with git's reason."""
     try:
         done = subprocess.run(  # noqa: S603 - git itself, no shell
             [*_command(folder), *words],
             stdin=subprocess.DEVNULL, stdout=into or subprocess.PIPE, stderr=subprocess.PIPE,
-            env=_environment(folder), check=False,
+            env=_environment(folder), check=False, timeout=patience,
         )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise FileRefused(str(folder), "git does not come to an end; `git config --list` there may say why") from None
     except FileNotFoundError:
         raise FileRefused(str(folder), "git is not installed, and the history of a clone is read with it") from None
     if done.returncode:

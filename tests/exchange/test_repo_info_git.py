@@ -7,6 +7,7 @@ import pytest
 
 from app.exchange.refusals import FileRefused
 from app.exchange.repo_info import open_pages
+from app.exchange.repo_info_git import open_clone
 from tests.exchange.repo_info_history import FIRST, Git
 from tests.exchange.repo_info_reading import DAY, PATH, alpine, facts, refusals, sizes
 
@@ -108,6 +109,18 @@ def test_settings_of_a_clone_spoil_no_listing(tmp_path: Path) -> None:
     git("config", "diff.orderFile", str(tmp_path / "pipe"))
     git("config", "i18n.logOutputEncoding", "UTF-16")
     assert sizes(git.folder) == [(FIRST, 1)]
+
+
+@pytest.mark.parametrize("place", ["pipe", "clone/.git/objects/info/alternates"])
+def test_git_is_not_waited_for_without_end(tmp_path: Path, place: str) -> None:
+    """A configuration that includes a pipe, or a store of objects that is listed in one."""
+    git = Git(tmp_path / "clone")
+    git.commit({PATH: alpine(1)}, FIRST)
+    (tmp_path / "clone/.git/objects/info").mkdir(exist_ok=True)
+    git("config", "include.path", str(tmp_path / "pipe"))
+    os.mkfifo(tmp_path / place)
+    with pytest.raises(FileRefused, match="git does not come to an end"), open_clone(git.folder, patience=0.5):
+        pass
 
 
 def _sign(git: Git) -> None:
