@@ -17,7 +17,7 @@ from app.web.charts.standalone import Theme, standalone
 from app.web.charts.svg import Chart, plot
 from app.web.charts.units import Unit
 from app.web.cursor import decode_cursor, encode_cursor
-from app.web.dependencies import Now, ReadSession
+from app.web.dependencies import CurrentSettings, Now, ReadSession
 from app.web.login import form_token_of
 from app.web.pages.figure import Range, View, chart_of, known_until, ordered, release_switches, table_of
 from app.web.pages.login import NOT_KEPT
@@ -68,7 +68,9 @@ class Headline:
 
 
 @router.get("/image")
-async def image(request: Request, session: ReadSession, now: Now, query: Wanted) -> HTMLResponse:
+async def image(
+    request: Request, session: ReadSession, settings: CurrentSettings, now: Now, query: Wanted
+) -> HTMLResponse:
     """Headline, chart, table, builds, events, other tags."""
     repository, tag = read_reference(query.image, query.tag)
     history = await series_of(session, repository, tag)
@@ -77,6 +79,7 @@ async def image(request: Request, session: ReadSession, now: Now, query: Wanted)
     builds = await builds_page(session, wanted, limit=_BUILDS, after=decode_cursor(_LISTING, query.after))
     context = {
         "past": await backfill_of(session, repository, tag, now),
+        "past_by_itself": settings.backfill == "on",
         "chart": chart,
         "plot": plot(chart),
         "payload": payload(chart),

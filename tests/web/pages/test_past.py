@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app.db import Database
-from app.models import Backfill
+from app.main import create_app
+from app.models import Backfill, Tag
+from app.settings import Settings
+from app.watchlist.backfills import Reason, request_backfills
 from tests.conftest import NOW
 from tests.web.conftest import ADMIN_TOKEN
 from tests.web.pages.reading import fetch, parse
@@ -61,6 +64,20 @@ async def test_what_became_of_it(
     async with seeded.writing() as session:
         await session.execute(update(Backfill).values(**values))
     assert words in (await fetch(client, IMAGE)).one("section", id="past").text
+
+
+@pytest.mark.parametrize(("reason", "words"), [("watch", "on request only"), ("cli", "a worker fetches them soon")])
+async def test_nothing_is_promised_where_it_is_off(
+    seeded: Database, settings: Settings, reason: Reason, words: str
+) -> None:
+    """What no worker fetches by itself is fetched on request only; where a person asked, it comes."""
+    async with seeded.writing() as session:
+        tag_id = await session.scalar(select(Tag.id).where(Tag.name == "bookworm-slim"))
+        assert tag_id is not None
+        await request_backfills(session, [tag_id], reason, NOW)
+    app = create_app(settings.model_copy(update={"backfill": "off"}), seeded, clock=lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+        assert words in (await fetch(client, IMAGE)).one("section", id="past").text
 
 
 async def test_the_status_page_names_what_fails(client: httpx.AsyncClient, csrf: str, seeded: Database) -> None:
