@@ -65,9 +65,8 @@ class Settings(BaseSettings):
     backfill: Literal["on", "off"] = Field(
         "on", description="Whether past sizes are fetched for what is newly watched, without being asked."
     )
-    keep_details: Duration | None = Field(
+    keep_details: Annotated[timedelta, Field(ge=timedelta(days=1)), BeforeValidator(parse_duration)] | None = Field(
         None,
-        ge=timedelta(days=1),
         description="How long the layers of builds are kept once the builds have ended; not set: for ever.",
     )
     registries: Path | None = Field(

@@ -70,7 +70,9 @@ def main() -> None:
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the command line; nothing when its help has been shown in place of an error."""
     message = " ".join(error.format_message().split()).rstrip(".")
-    return f"{message} (`tarewatch --help` shows what there is)" if message else ""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tarewatch"
+    return f"{message} (`{command} --help` shows what there is)" if message else ""
 
 
 def _fail(message: str) -> None:

@@ -20,9 +20,10 @@ app.command("import")(watch_import.import_)
 out = console()
 
 Images = Annotated[
-    list[str], typer.Argument(help='Images with a tag or a pattern: "debian:bookworm-slim" "alpine:3.2*"')
+    list[str],
+    typer.Argument(metavar="IMAGE...", help='Images with a tag or a pattern: "debian:bookworm-slim" "alpine:3.2*"'),
 ]
-Watches = Annotated[list[str], typer.Argument(help="Watches: their id, or image:tag as listed.")]
+Watches = Annotated[list[str], typer.Argument(metavar="WATCH...", help="Watches: their id, or image:tag as listed.")]
 
 
 @app.command()
