@@ -37,6 +37,10 @@ class Running:
         self._long: set[asyncio.Task[None]] = set()
         self._closed = False
 
+    def goes_on(self) -> bool:
+        """Whether more may be begun."""
+        return not self._closed
+
     def start(self, name: str, work: Callable[[], Awaitable[object]], *, long: bool = False) -> None:
         """Start the work unless it is under way; its error is logged and ends only itself.
 
@@ -59,11 +63,10 @@ class Running:
     async def finish(self, seconds: float) -> None:
         """Start nothing more, wait for what is under way and not long, then cancel the rest."""
         self._closed = True
-        for task in self._long:
-            task.cancel()
-        tasks = list(self._tasks.values())
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+        waited_for = set(self._tasks.values()) - self._long
+        if waited_for:
+            await asyncio.wait(waited_for, timeout=seconds)
+        tasks = list(self._tasks.values())  # not before: what is cancelled may leave its connection in others' way
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -127,7 +130,7 @@ async def _details(polling: Polling, running: Running) -> None:
     async with polling.database.reading() as session:
         hosts = await hosts_with_details(session, polling.clock())
     for host in hosts:
-        running.start(f"details {host}", partial(read_details, polling, host))
+        running.start(f"details {host}", partial(read_details, polling, host, running.goes_on))
 
 
 async def _backfill(backfilling: Backfilling, polling: Polling, running: Running) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from sqlalchemy import delete, select
@@ -28,10 +28,13 @@ QUOTA_LOOK = timedelta(minutes=10)  # asking again what is left costs a HEAD, wh
 Found = tuple[PlatformFound, ...] | Measured | Waits
 
 
-async def read_details(polling: Polling, host: str) -> int:
-    """Work through a registry's queue while its quota lasts, the most wanted first; how many documents were read."""
+async def read_details(polling: Polling, host: str, goes_on: Callable[[], bool] = lambda: True) -> int:
+    """Work through a registry's queue while its quota lasts, the most wanted first; how many documents were read.
+
+    `goes_on` is asked before each batch: the queue may be long, and whoever stops does not want to wait for its end.
+    """
     looking, read = looking_at(polling, host), 0
-    while details := await _claim(polling, host):
+    while goes_on() and (details := await _claim(polling, host)):
         ids = {detail.id for detail in details}
         polling.held.details.update(ids)
         try:

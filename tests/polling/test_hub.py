@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.models import Manifest
+from app.polling.details import BATCH, read_details
 from app.polling.poll import poll_host
 from app.polling.round import Held
 from tests.polling.conftest import HUB_HOST, PLATFORMS, ROOMY, Stage, debian, make_stage
@@ -57,6 +58,17 @@ async def test_layers_follow_from_the_registry(both: Stage) -> None:
         assert {(size, layers, read is not None) for size, layers, read in rows} == {
             (28_000_000 + 1000 * n, 1, True) for n in range(len(PLATFORMS))
         }
+
+
+async def test_who_stops_does_not_wait_for_all_layers(web: Stage) -> None:
+    """A long queue is left after the batch that is under way; the rest is due as before."""
+    await web.watch(*(f"r{n}:latest" for n in range(9)))
+    for n in range(9):
+        web.push("latest", debian(20_000_000 + n), f"library/r{n}")
+    await web.poll()
+    batches = iter([True, False])
+    assert await read_details(web.polling, HUB_HOST, lambda: next(batches)) == BATCH < 9 * len(PLATFORMS)
+    assert await web.read_details() == 9 * len(PLATFORMS) - BATCH
 
 
 async def test_scarce_pulls_are_not_spent_on_layers(sqlite_database: Database) -> None:

@@ -89,3 +89,25 @@ async def test_a_name_runs_once_at_a_time() -> None:
     release.set()
     await running.finish(1)
     assert sorted(starts) == ["fail", "fail", "wait"]
+
+
+async def test_long_work_is_ended_last() -> None:
+    """What is cancelled amid a transaction is in nobody's way: all others have ended by then."""
+    running, ended = Running(), []
+
+    async def short() -> None:
+        await asyncio.sleep(0.05)
+        ended.append("short")
+
+    async def long() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("long")
+
+    running.start("long", long, long=True)
+    running.start("short", short)
+    await asyncio.sleep(0)
+    await running.finish(60)
+    assert ended == ["short", "long"]
+    assert not running.goes_on()
