@@ -18,6 +18,8 @@ from app.exchange.parquet_out import load_pyarrow, write_parquet
 from app.exchange.refusals import RowRefused
 from app.exchange.selection import Selection
 from app.exchange.text_out import write_csv, write_jsonl
+from app.history.errors import UnknownImage
+from app.history.lookup import find_repository
 from app.registry.platform import Platform
 from app.registry.reference import ReferenceInvalid, Repository, split_pattern
 from app.settings import load_settings
@@ -80,6 +82,7 @@ def parquet(
     wanted = _selection(image, tag, platforms, since, until)
 
     async def main(database: Database) -> None:
+        await _require_known(database, wanted)
         with _whole(output) as path:
             await write_parquet(database, wanted, path)
 
@@ -94,7 +97,10 @@ def _selection(
         if tag and named:
             raise typer.BadParameter(f"--image names the tag {named!r} already; leave out that or --tag")
         wanted = {str(Platform.parse(one)) for one in platforms} if platforms else None
-        return Selection(repository, tag or named, wanted, _moment(since), _moment(until))
+        begin, end = _moment(since), _moment(until)
+        if begin and end and begin > end:
+            raise typer.BadParameter(f"--since {since} is later than --until {until}")
+        return Selection(repository, tag or named, wanted, begin, end)
     except (ReferenceInvalid, RowRefused, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -111,12 +117,25 @@ def _repository(image: str | None) -> tuple[Repository | None, str | None]:
         return split_pattern(image)
 
 
+async def _require_known(database: Database, wanted: Selection) -> None:
+    """An image that is misspelled is no empty file."""
+    if wanted.repository is None:
+        return
+    async with database.reading() as session:
+        try:
+            await find_repository(session, wanted.repository)
+        except UnknownImage as error:
+            close = f"; there is {', '.join(error.suggestions)}" if error.suggestions else ""
+            raise typer.BadParameter(f"nothing is recorded of {error.reference}{close}") from None
+
+
 def _moment(text: str | None) -> datetime | None:
     return moment(text) if text else None
 
 
 def _write_text(write: Write, wanted: Selection, output: Path | None) -> None:
     async def main(database: Database) -> None:
+        await _require_known(database, wanted)
         if output is None:
             await _copy(write(database, wanted), sys.stdout.buffer)
             return

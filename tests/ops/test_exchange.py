@@ -47,6 +47,11 @@ def test_in_and_out(tmp_path: Path, run: Tarewatch) -> None:
     assert (out.code, out.out.count("\n")) == (0, 2)
     assert out.out.splitlines()[1].startswith("debian,bookworm,linux/amd64,2026-01-05T18:20:45Z,,,import,sizes.csv.gz,")
     assert run("export", "jsonl", "--until", "2025-12-31").out == ""
+    misspelled = run("export", "csv", "--image", "debain")
+    assert (misspelled.code, misspelled.out) == (2, "")
+    assert "nothing is recorded of debain; there is debian" in misspelled.err
+    backwards = run("export", "csv", "--since", "2026-01-02", "--until", "2026-01-01")
+    assert (backwards.code, "--since 2026-01-02 is later than --until 2026-01-01" in backwards.err) == (2, True)
 
 
 def test_refused(tmp_path: Path, run: Tarewatch) -> None:
