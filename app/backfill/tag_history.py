@@ -13,7 +13,7 @@ from app.backfill.quay import QUAY
 from app.backfill.told import Asking, Told, Wanted, tag_by_tag
 from app.models import Origin
 from app.registry.client import Page
-from app.registry.errors import AnswerInvalid, RegistryError
+from app.registry.errors import AnswerInvalid, Denied, RegistryError, Unauthorized
 from app.registry.image_config import parse_date
 from app.registry.reference import Repository, is_digest
 
@@ -61,7 +61,8 @@ async def _knows_it(asking: Asking, repository: Repository, tag: str) -> bool:
     except RegistryError as problem:
         if problem.retryable:
             raise
-        asking.memory.without_history[repository.registry] = asking.now + _ASK_AGAIN
+        if not isinstance(problem, Unauthorized | Denied):  # those are said of the repository, not of the registry
+            asking.memory.without_history[repository.registry] = asking.now + _ASK_AGAIN
         return False
     return True
 

@@ -175,15 +175,15 @@ async def test_chainguard_goes_further_back(sqlite_database: Database) -> None:
 
 
 async def test_a_registry_without_any(sqlite_database: Database) -> None:
-    """It is asked once whether it has the draft's history, with n=0, whatever it answers."""
-    for answer in (404, 403, 400, 200):
+    """It is asked once whether it has the draft's history, with n=0; a "forbidden" speaks of one repository only."""
+    for answer, asked in ((404, "a"), (400, "a"), (200, "a"), (403, "ab")):
         async with stage_of(sqlite_database, "registry.example", DISTRIBUTION) as stage:
             registry, memory = stage.registries["registry.example"], Memory()
             registry.faults.append(Fault("GET", "_oci", status(answer, b"<html>not JSON</html>")))
             for name in ("a", "b"):
                 await collect(stage, f"registry.example/{name}", ["latest"], memory=memory)
             assert [one.path for one in registry.requests if "_oci" in one.path] == [
-                "/v2/a/_oci/tag-history/latest?n=0"
+                f"/v2/{name}/_oci/tag-history/latest?n=0" for name in asked
             ]
 
 
