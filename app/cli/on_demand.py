@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 _PLACES = {
     "serve": ("serve", "serve"),
     "worker": ("serve", "worker"),
-    "migrate": ("serve", "migrate"),
+    "migrate": ("migrate", "migrate"),
     "demo": ("demo", "demo"),
     "poll": ("poll", "poll"),
     "backfill": ("backfill", "backfill"),

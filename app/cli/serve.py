@@ -1,4 +1,4 @@
-"""`tarewatch serve`, `worker`, `migrate`: the long-running processes and what goes before them."""
+"""`tarewatch serve`, `worker`: the long-running processes and what goes before them."""
 
 import asyncio
 import logging
@@ -19,7 +19,6 @@ from app.history.health import workers
 from app.main import create_app
 from app.polling.round import utc_now
 from app.registry.access import RegistryAccess
-from app.schema import upgrade
 from app.secret_files import token_file, with_secrets
 from app.settings import Settings, load_settings
 from app.watchlist import add_default_watches
@@ -67,17 +66,6 @@ def worker(
     if check:
         raise typer.Exit(0 if run(_beating(database)) else 1)
     run(_work(settings, database))
-
-
-def migrate() -> None:
-    """Bring the database's schema to this version."""
-    settings = load_settings()
-    before, after = upgrade(settings.database_url.get_secret_value())
-    console.print(
-        f"database schema: {after}, nothing to do"
-        if before == after
-        else f"database schema: {before or 'empty'} -> {after}"
-    )
 
 
 async def serve_on(

@@ -123,7 +123,7 @@ def test_not_a_database(tmp_path: Path) -> None:
 )
 def test_setting_malformed(tmp_path: Path, name: str, value: str, complaint: str) -> None:
     """The variable is named, with what is wrong with it."""
-    said = one_line(tarewatch(tmp_path, "worker", **{name: value}))
+    said = one_line(tarewatch(tmp_path, "migrate", **{name: value}))
     assert complaint in said
     assert name in said or value in said
 
