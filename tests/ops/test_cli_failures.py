@@ -3,10 +3,12 @@
 import os
 import socket
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.cli.in_process import tarewatch_here
 from tests.ops.commands import Ran, tarewatch
 
 # root may write everywhere; without capabilities it is held to permissions like everybody else
@@ -37,16 +39,20 @@ def test_host_unknown(tmp_path: Path) -> None:
     assert "cannot listen on 192.0.2.1:8000" in one_line(tarewatch(tmp_path, "serve", "--host", "192.0.2.1"))
 
 
-@pytest.mark.parametrize("words", [("migrate",), ("serve", "--port", "0"), ("watch", "list"), ("poll",)])
-def test_database_locked(tmp_path: Path, sqlite_url: str, words: tuple[str, ...]) -> None:
-    """Another process holds the database and does not let go."""
+def test_database_locked(tmp_path: Path, sqlite_url: str) -> None:
+    """Another process holds the database and does not let go: each command waits its seconds, here at once."""
+    commands = [("migrate",), ("serve", "--port", "0"), ("watch", "list"), ("poll",)]
     holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     try:
         holder.execute("BEGIN EXCLUSIVE")
-        said = one_line(tarewatch(tmp_path, *words, TAREWATCH_DATABASE_URL=sqlite_url))
+        with ThreadPoolExecutor(len(commands)) as threads:
+            ended = list(
+                threads.map(lambda words: tarewatch(tmp_path, *words, TAREWATCH_DATABASE_URL=sqlite_url), commands)
+            )
     finally:
         holder.close()
-    assert "the database is locked by another process" in said
+    for ran in ended:
+        assert "the database is locked by another process" in one_line(ran)
 
 
 @pytest.mark.parametrize("words", [("migrate",), ("serve", "--port", "0"), ("worker",), ("watch", "list")])
@@ -55,7 +61,7 @@ def test_database_newer(tmp_path: Path, sqlite_url: str, words: tuple[str, ...])
     with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    said = one_line(tarewatch(tmp_path, *words, TAREWATCH_DATABASE_URL=sqlite_url))
+    said = one_line(tarewatch_here(tmp_path, *words, TAREWATCH_DATABASE_URL=sqlite_url))
     assert "the database (schema 9999) is newer than this program" in said
 
 
@@ -65,14 +71,14 @@ def test_postgres_not_migrated(tmp_path: Path, fresh_postgres_url: str) -> None:
     empty = fresh_postgres_url.replace(fresh_postgres_url.rpartition("/")[2], "postgres")
     if "?" in fresh_postgres_url:
         empty = f"{empty}?{fresh_postgres_url.partition('?')[2]}"
-    said = one_line(tarewatch(tmp_path, "serve", "--port", "0", TAREWATCH_DATABASE_URL=empty))
+    said = one_line(tarewatch_here(tmp_path, "serve", "--port", "0", TAREWATCH_DATABASE_URL=empty))
     assert "run `tarewatch migrate`" in said
 
 
 def test_database_unreachable(tmp_path: Path) -> None:
     """The reason is said, the password is not."""
     url = "postgresql://someone:the-password@127.0.0.1:1/tarewatch"
-    said = one_line(tarewatch(tmp_path, "migrate", TAREWATCH_DATABASE_URL=url))
+    said = one_line(tarewatch_here(tmp_path, "migrate", TAREWATCH_DATABASE_URL=url))
     assert "refused" in said
     assert "the-password" not in said
 
@@ -98,7 +104,7 @@ def test_not_a_database(tmp_path: Path) -> None:
     """A file of something else is said to be one, and stays as it is."""
     garbage = bytes(range(256)) * 16
     (tmp_path / "letter.db").write_bytes(garbage)
-    said = one_line(tarewatch(tmp_path, "migrate", TAREWATCH_DATABASE_URL="sqlite:///letter.db"))
+    said = one_line(tarewatch_here(tmp_path, "migrate", TAREWATCH_DATABASE_URL="sqlite:///letter.db"))
     assert "is no SQLite database" in said
     assert (tmp_path / "letter.db").read_bytes() == garbage
 
@@ -123,20 +129,20 @@ def test_not_a_database(tmp_path: Path) -> None:
 )
 def test_setting_malformed(tmp_path: Path, name: str, value: str, complaint: str) -> None:
     """The variable is named, with what is wrong with it."""
-    said = one_line(tarewatch(tmp_path, "migrate", **{name: value}))
+    said = one_line(tarewatch_here(tmp_path, "migrate", **{name: value}))
     assert complaint in said
     assert name in said or value in said
 
 
 def test_secret_not_repeated(tmp_path: Path) -> None:
     """A secret that cannot be used is not printed."""
-    assert "geheim" not in one_line(tarewatch(tmp_path, "serve", TAREWATCH_ADMIN_TOKEN="geheim"))
+    assert "geheim" not in one_line(tarewatch_here(tmp_path, "serve", TAREWATCH_ADMIN_TOKEN="geheim"))
 
 
 def test_env_file_unreadable(tmp_path: Path) -> None:
     """A `.env` that is no text."""
     (tmp_path / ".env").write_bytes(b"TAREWATCH_PORT=\xff\xfe")
-    assert "not UTF-8" in one_line(tarewatch(tmp_path, "migrate"))
+    assert "not UTF-8" in one_line(tarewatch_here(tmp_path, "migrate"))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +159,7 @@ def test_env_file_unreadable(tmp_path: Path) -> None:
 def test_registries_malformed(tmp_path: Path, text: str, complaint: str) -> None:
     """The file is named, and the table and key where there is one."""
     (tmp_path / "registries.toml").write_text(text)
-    said = one_line(tarewatch(tmp_path, "worker", TAREWATCH_REGISTRIES="registries.toml"))
+    said = one_line(tarewatch_here(tmp_path, "worker", TAREWATCH_REGISTRIES="registries.toml"))
     assert "registries.toml" in said
     assert complaint in said
 
@@ -161,7 +167,7 @@ def test_registries_malformed(tmp_path: Path, text: str, complaint: str) -> None
 @pytest.mark.parametrize("words", [("serve", "--port", "0"), ("poll",)])
 def test_registries_missing(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Whatever polls says so before it polls; no address is announced."""
-    said = one_line(tarewatch(tmp_path, *words, TAREWATCH_REGISTRIES="nowhere.toml"))
+    said = one_line(tarewatch_here(tmp_path, *words, TAREWATCH_REGISTRIES="nowhere.toml"))
     assert "nowhere.toml: cannot be read" in said
 
 
@@ -185,20 +191,21 @@ def test_registries_missing(tmp_path: Path, words: tuple[str, ...]) -> None:
 )
 def test_command_line_wrong(tmp_path: Path, words: list[str], complaint: str) -> None:
     """The offending word is named."""
-    assert complaint in one_line(tarewatch(tmp_path, *words))
+    assert complaint in one_line(tarewatch_here(tmp_path, *words))
 
 
 def test_watched_twice(tmp_path: Path) -> None:
     """A watch that is there already; with it, none of the others is added."""
-    assert tarewatch(tmp_path, "watch", "add", "debian:sid").code == 0
-    assert "debian:sid is watched already" in one_line(tarewatch(tmp_path, "watch", "add", "alpine:3.22", "debian:sid"))
-    assert "alpine" not in tarewatch(tmp_path, "watch", "list").out
+    assert tarewatch_here(tmp_path, "watch", "add", "debian:sid").code == 0
+    again = one_line(tarewatch_here(tmp_path, "watch", "add", "alpine:3.22", "debian:sid"))
+    assert "debian:sid is watched already" in again
+    assert "alpine" not in tarewatch_here(tmp_path, "watch", "list").out
 
 
 def test_second_run_keeps_data(tmp_path: Path) -> None:
     """What one run wrote, the next one finds; migrating again has nothing to do; the secrets stay."""
-    assert tarewatch(tmp_path, "watch", "add", "debian:bookworm-slim", "--interval", "1d").code == 0
-    before = tarewatch(tmp_path, "watch", "list", "--json").out
-    assert "nothing to do" in tarewatch(tmp_path, "migrate").err
+    assert tarewatch_here(tmp_path, "watch", "add", "debian:bookworm-slim", "--interval", "1d").code == 0
+    before = tarewatch_here(tmp_path, "watch", "list", "--json").out
+    assert "nothing to do" in tarewatch_here(tmp_path, "migrate").err
     assert "bookworm-slim" in before
-    assert tarewatch(tmp_path, "watch", "list", "--json").out == before
+    assert tarewatch_here(tmp_path, "watch", "list", "--json").out == before
