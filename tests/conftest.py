@@ -19,6 +19,12 @@ from tests.requirements import need
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Slow tests run where there is time for them."""
+    if item.get_closest_marker("slow"):
+        need(os.environ.get("TAREWATCH_TEST_SLOW") == "1", "the time for slow tests", "set TAREWATCH_TEST_SLOW=1")
+
+
 @pytest.fixture
 def now() -> datetime:
     """A fixed moment, so that no test depends on the clock."""

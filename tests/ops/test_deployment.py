@@ -22,7 +22,6 @@ from tests.ops.commands import address, environment, started
 from tests.ops.forward import over_tcp
 from tests.ops.installation import build_wheel, install
 from tests.ops.test_image import health_check
-from tests.requirements import need
 
 NOBODY = 65534
 
@@ -76,7 +75,6 @@ class Installation:
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     """Made once for this file, outside of pytest's own folder, which other users may not enter."""
-    need(os.environ.get("TAREWATCH_TEST_SLOW") == "1", "the time for slow tests", "set TAREWATCH_TEST_SLOW=1")
     with tempfile.TemporaryDirectory(prefix="tarewatch-ops-") as name:
         folder = Path(name)
         folder.chmod(0o755)

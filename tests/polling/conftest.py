@@ -28,6 +28,7 @@ from app.registry.hub import open_hub
 from app.registry.politeness import Politeness
 from app.watchlist import WatchSpec, add_watch
 from tests.conftest import NOW
+from tests.registry.fakes import NoJitter
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x")
 HUB_HOST = "docker.io"
@@ -135,7 +136,7 @@ async def make_stage(
         registries[host] = ImitationRegistry(World(), clock, chosen)
         registries[host].gate.clock = lambda: datetime.now(UTC)  # tokens live in the client's time
         access[host] = RegistryAccess(endpoint=await stack.enter_async_context(serve(registries[host])))
-    politeness = Politeness(clock=clock)
+    politeness = Politeness(clock=clock, rng=NoJitter())
     client = await stack.enter_async_context(
         open_client(access, user_agent="test", politeness=politeness, limits=limits)
     )

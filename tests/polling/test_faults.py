@@ -24,6 +24,7 @@ from app.registry.client import Limits, open_client
 from app.registry.politeness import Politeness
 from tests.conftest import NOW
 from tests.polling.conftest import HUB_HOST, ROOMY, Stage, debian, make_stage
+from tests.registry.fakes import NoJitter
 
 NOWHERE = "sha256:" + "0" * 64
 _HUGE = 64 * 1024 * 1024
@@ -116,7 +117,7 @@ async def test_an_unreachable_registry(sqlite_database: Database) -> None:
     async with AsyncExitStack() as stack:
         stage = await make_stage(stack, sqlite_database, {HUB_HOST: ROOMY, "ghcr.io": ROOMY})
         away = {"ghcr.io": RegistryAccess(endpoint="http://127.0.0.1:9")}
-        politeness = Politeness(clock=stage.clock)
+        politeness = Politeness(clock=stage.clock, rng=NoJitter())
         client = await stack.enter_async_context(open_client(away, user_agent="test", politeness=politeness))
         await stage.watch("debian:bookworm-slim", *(f"ghcr.io/a/b:v{n}" for n in range(10)))
         stage.push("bookworm-slim", debian(28_000_000))

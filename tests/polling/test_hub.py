@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from app.db import Database
@@ -16,6 +17,7 @@ from tests.polling.conftest import HUB_HOST, PLATFORMS, ROOMY, Stage, debian, ma
 from tests.polling.hub import UNLIMITED, asked, fill, pending, pushed
 
 
+@pytest.mark.slow
 async def test_three_hundred_unchanged_tags(web: Stage) -> None:
     """One to three requests in place of 300, and no pull, poll after poll through days."""
     await fill(web, 300)

@@ -21,6 +21,7 @@ from app.registry.hub import HUB_API, open_hub
 from app.registry.politeness import Politeness
 from tests.polling.conftest import HUB_HOST, Stage, debian, make_stage
 from tests.polling.hub import UNLIMITED, asked, fill
+from tests.registry.fakes import NoJitter
 
 
 async def _host(stage: Stage) -> Host:
@@ -124,7 +125,7 @@ async def test_silence_costs_one_wait(web: Stage) -> None:
     for name in names:
         web.push("latest", debian(1_000_000, ("linux/amd64",)), f"library/{name}")
     web.hub.faults.append(Fault("GET", ".", faults.hang()))
-    politeness = Politeness(clock=web.clock)
+    politeness = Politeness(clock=web.clock, rng=NoJitter())
     async with serve(web.hub) as url:
         api = open_hub(url, user_agent="test", politeness=politeness, limits=Limits(seconds=0.4))
         async with api as hub:
@@ -144,7 +145,7 @@ async def test_slowness_has_an_end(web: Stage) -> None:
     for name in names:
         web.push("latest", debian(1_000_000, ("linux/amd64",)), f"library/{name}")
     web.hub.faults.append(Fault("GET", ".", faults.late(0.2)))
-    politeness = Politeness(clock=web.clock)
+    politeness = Politeness(clock=web.clock, rng=NoJitter())
     async with serve(web.hub) as url, open_hub(url, user_agent="test", politeness=politeness) as hub:
         hub.patience = 1.0
         web.polling = replace(web.polling, hub=hub)

@@ -13,6 +13,7 @@ from app.models import Build, Host, Manifest, PendingDetail, Series
 from app.polling.hosts import restore_hosts
 from app.registry.politeness import Politeness
 from tests.polling.conftest import HUB_HOST, PLATFORMS, ROOMY, Stage, debian, make_stage
+from tests.registry.fakes import NoJitter
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ async def test_quota_is_kept_for_the_pages_and_the_next_start(poor: Stage) -> No
     async with poor.database.reading() as session:
         host = await session.get_one(Host, HUB_HOST)
     assert (host.quota_limit, host.quota_remaining, host.quota_window_seconds) == (10, 6, 21_600)
-    politeness = Politeness(clock=poor.clock)
+    politeness = Politeness(clock=poor.clock, rng=NoJitter())
     await restore_hosts(poor.database, politeness)
     quota = politeness.state(HUB_HOST).quota
     assert quota is not None

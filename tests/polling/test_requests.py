@@ -1,9 +1,12 @@
 """What polling costs a registry, counted at the registry."""
 
+import pytest
+
 from app.imitation.documents import image, index
 from tests.polling.conftest import Stage, debian
 
 
+@pytest.mark.slow
 async def test_five_hundred_unchanged_tags(lite: Stage) -> None:
     """500 tags in 25 repositories cost 500 HEADs and one token per repository, once nothing changes; no pull."""
     for n in range(500):

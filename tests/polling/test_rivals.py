@@ -25,6 +25,7 @@ from app.watchlist import WatchSpec, add_default_watches, add_watches
 from app.watchlist.coverage import cover
 from tests.conftest import NOW
 from tests.polling.conftest import HUB_HOST, Stage, debian
+from tests.registry.fakes import NoJitter
 
 AMD = ("linux/amd64",)
 DEBIAN = Repository(HUB_HOST, "library/debian")
@@ -91,6 +92,7 @@ async def test_a_lease_ends_with_its_work(stage: Stage) -> None:
     assert [target.tag_id for target in claim.targets] == [lost]
 
 
+@pytest.mark.slow
 async def test_many_repositories_change_at_once(stage: Stage) -> None:
     """Hundreds of repositories that all moved are all recorded in one round: writers queue, none gives up."""
     for n in range(100):
@@ -260,7 +262,7 @@ async def test_the_registrys_own_pause_outlives_us(lite: Stage) -> None:
     lite.push("a", debian(20_000_000))
     lite.registry.faults.append(Fault("HEAD", "", faults.come_back(429, "seconds", 3600, NOW)))
     await lite.poll()
-    politeness = Politeness(clock=lite.clock)
+    politeness = Politeness(clock=lite.clock, rng=NoJitter())
     await restore_hosts(lite.database, politeness)
     state = politeness.state(HUB_HOST)
     assert state.paused_until == lite.clock.now + timedelta(hours=1)

@@ -55,6 +55,7 @@ async def test_configs_tell_platform_and_steps(filled_registry: RealRegistry, cl
     assert config.steps_for(len(manifest.layers)) == ("ADD rootfs.tar.gz /", "COPY app /")
 
 
+@pytest.mark.slow
 async def test_500_tags(real_registry: RealRegistry, client: RegistryClient, five_hundred_tags: list[str]) -> None:
     """HEADs of 500 tags side by side give the digests that the registry holds, and lists find every tag."""
     references = [Reference.parse(f"{real_registry.host}/{name}") for name in five_hundred_tags]

@@ -1,6 +1,5 @@
 """A Debian root file system of today, measured on its way through packer, pusher, registry and client."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from app.registry.manifest import ImageManifest
 from app.registry.reference import Repository
 from tests.real_registry.debian_rootfs import build_rootfs, pack
 from tests.real_registry.running import RealRegistry
-from tests.requirements import need, need_program
+from tests.requirements import need_program
 
 pytestmark = [
     pytest.mark.real_registry,
@@ -24,7 +23,6 @@ pytestmark = [
 @pytest.fixture(scope="session")
 def debian_layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An OCI layout of a minimal Debian."""
-    need(os.environ.get("TAREWATCH_TEST_SLOW") == "1", "the time for slow tests", "set TAREWATCH_TEST_SLOW=1")
     need_program("mmdebstrap", "umoci", "skopeo")
     folder = tmp_path_factory.mktemp("debian")
     return pack(build_rootfs(folder), folder / "layout")

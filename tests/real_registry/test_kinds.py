@@ -37,6 +37,7 @@ def test_layers_can_be_downloaded_and_have_their_length(filled_registry: RealReg
         assert len(blob.content) == layer["size"]
 
 
+@pytest.mark.slow
 def test_500_tags(real_registry: RealRegistry, five_hundred_tags: list[str]) -> None:
     """25 repositories with 20 tags each, all digests different."""
     assert len(five_hundred_tags) == 500

@@ -58,6 +58,7 @@ async def test_every_kind_of_image(filled_registry: RealRegistry, polling: Polli
         assert (await session.scalars(select(PendingDetail))).all() == []
 
 
+@pytest.mark.slow
 async def test_500_tags_over_25_repositories(
     real_registry: RealRegistry, five_hundred_tags: list[str], polling: Polling
 ) -> None:
