@@ -33,7 +33,7 @@ PAGES = {
 DESKTOP, PHONE = ViewportSize(width=1180, height=900), ViewportSize(width=390, height=844)
 VIEWS = [
     pytest.param(DESKTOP, "light", id="desktop-light"),
-    pytest.param(PHONE, "dark", id="phone-dark"),
+    pytest.param(PHONE, "dark", id="phone-dark", marks=pytest.mark.slow),
     pytest.param(DESKTOP, "dark", id="desktop-dark", marks=pytest.mark.slow),
     pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
 ]
@@ -66,7 +66,9 @@ def test_accessible_and_inside_the_screen(new_tab: Open, name: str, viewport: Vi
     if name == "admin":
         log_in(tab)
     page = tab.open(PAGES[name])
-    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    for size in (PHONE, DESKTOP, viewport):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     page.evaluate("document.querySelectorAll('details').forEach(element => { element.open = true })")
     assert violations(page) == []
 
