@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, ViewportSize, sync_playwright
 from pydantic import SecretStr
 
 from app.db import Database, open_database
@@ -25,6 +25,7 @@ from tests.browser.data import fill
 from tests.conftest import NOW
 from tests.requirements import need_program
 
+DESKTOP = ViewportSize(width=1180, height=900)
 ADMIN_TOKEN = "an-admin-token-for-tests"
 _FLAGS = [
     "--disable-gpu",
@@ -118,10 +119,29 @@ def new_tab(browser: Browser, address: str) -> Iterator[Open]:
     assert [error for _, tab in opened for error in tab.errors] == []
 
 
+@pytest.fixture(scope="module")
+def kept_tab(browser: Browser, address: str) -> Iterator[Tab]:
+    """One tab for many tests: a context of its own for each takes as long as the test."""
+    context = browser.new_context(reduced_motion="reduce")
+    tab = Tab(context.new_page(), address)
+    _watch(context, tab)
+    yield tab
+    context.close()
+
+
 @pytest.fixture
-def tab(new_tab: Open) -> Tab:
-    """A tab of a desktop in a light theme."""
-    return new_tab(viewport={"width": 1180, "height": 900}, color_scheme="light")
+def tab(kept_tab: Tab) -> Iterator[Tab]:
+    """A tab of a desktop in a light theme that remembers nothing; at the end it may not have seen an error."""
+    page = kept_tab.page
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="light")
+    page.mouse.move(0, 0)
+    page.context.clear_cookies()
+    if page.url.startswith(kept_tab.address):
+        page.evaluate("localStorage.clear()")
+    kept_tab.errors.clear()
+    yield kept_tab
+    assert kept_tab.errors == []
 
 
 def _watch(context: BrowserContext, tab: Tab) -> None:

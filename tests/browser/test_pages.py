@@ -1,13 +1,14 @@
 """Every page in a real browser: accessible, inside the screen, and loading nothing from elsewhere."""
 
 import gzip
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize
 
 from app.resources import resource_dir
-from tests.browser.conftest import ADMIN_TOKEN, Open, Tab
+from tests.browser.conftest import ADMIN_TOKEN, DESKTOP, Open, Tab
 from tests.browser.data import HOSTILE_PLATFORM, LONG_TAG
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -30,7 +31,8 @@ PAGES = {
     "login": "/login",
     "admin": "/admin",
 }
-DESKTOP, PHONE = ViewportSize(width=1180, height=900), ViewportSize(width=390, height=844)
+PHONE = ViewportSize(width=390, height=844)
+Theme = Literal["light", "dark"]
 VIEWS = [
     pytest.param(DESKTOP, "light", id="desktop-light"),
     pytest.param(PHONE, "dark", id="phone-dark", marks=pytest.mark.slow),
@@ -60,9 +62,9 @@ def log_in(tab: Tab) -> None:
 
 @pytest.mark.parametrize(("viewport", "theme"), VIEWS)
 @pytest.mark.parametrize("name", PAGES)
-def test_accessible_and_inside_the_screen(new_tab: Open, name: str, viewport: ViewportSize, theme: str) -> None:
+def test_accessible_and_inside_the_screen(tab: Tab, name: str, viewport: ViewportSize, theme: Theme) -> None:
     """axe finds nothing, in both themes, on desktop and phone; no sideways scrolling, a silent console."""
-    tab = new_tab(viewport=viewport, color_scheme=theme)
+    tab.page.emulate_media(color_scheme=theme)
     if name == "admin":
         log_in(tab)
     page = tab.open(PAGES[name])
@@ -119,8 +121,9 @@ def test_the_theme_is_remembered(tab: Tab) -> None:
     assert page.evaluate(background) == light
 
 
-def test_a_page_is_small_and_does_not_jump(tab: Tab) -> None:
+def test_a_page_is_small_and_does_not_jump(new_tab: Open) -> None:
     """Few files, few bytes, hardly a layout shift while times become relative: also with ten platforms."""
+    tab = new_tab(viewport=DESKTOP)
     received: list[int] = []
     tab.page.on("requestfinished", lambda request: received.append(request.sizes()["responseBodySize"]))
     for path, most in (("/", 24_000), (PAGES["many platforms"], 40_000)):

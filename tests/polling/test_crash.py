@@ -95,6 +95,7 @@ async def test_killed_at_any_moment(database_url: str, registries_file: tuple[Pa
         await database.close()
 
 
+@pytest.mark.slow
 async def test_killed_while_the_web_api_tells(
     sqlite_database: Database, registries_file: tuple[Path, ImitationRegistry]
 ) -> None:
