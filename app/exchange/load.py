@@ -78,7 +78,7 @@ async def _write(
                 report.take(await add_past(session, chunk, now, bump=False))
             advance()
         if report.refusals and not terms.keep_going:
-            report.outcome, report.new = "nothing written", 0
+            report.outcome, report.new, report.layered = "nothing written", 0, 0
         elif terms.dry_run:
             report.outcome = "dry run"
         if report.outcome == "written":

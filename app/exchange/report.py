@@ -19,6 +19,7 @@ Outcome = Literal["written", "dry run", "nothing written"]
 class Report:
     """Counts of one import. `read` counts facts as the source has them (rows, entries of pages), refused ones included.
 
+    `layered` counts manifests whose layers became known, also of builds that were known without them.
     `refused` counts by reason, in words that are the same for all of its kind; `examples` are the first 20 as
     (place, reason with the value at fault). `notes` are worth saying without being refusals.
     """
@@ -27,6 +28,7 @@ class Report:
     new: int = 0
     known: int = 0
     overlapping: int = 0
+    layered: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     examples: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Report:
         self.new += added.new
         self.known += added.known
         self.overlapping += added.overlapping
+        self.layered += added.layered
         for fact, reason in added.refused:
             self.refuse(fact.place, "contradicts what is recorded of this digest", reason)
 
@@ -60,6 +63,7 @@ class Report:
             "new": self.new,
             "known": self.known,
             "overlapping": self.overlapping,
+            "layered": self.layered,
             "refused": self.refusals,
             "reasons": dict(self.refused.most_common()),
             "examples": [{"place": place, "reason": reason} for place, reason in self.examples],
@@ -80,6 +84,8 @@ class Report:
             f"{self.read:,} read, {self.new:,} new, {self.known:,} known, "
             f"{self.overlapping:,} overlapping what was observed, {self.refusals:,} refused"
         )
+        if self.layered:
+            counts += f"; the layers of {self.layered:,} {'manifest' if self.layered == 1 else 'manifests'} are new"
         ends = {"written": "", "dry run": "; dry run, nothing written", "nothing written": "; nothing written"}
         return counts + ends[self.outcome]
 

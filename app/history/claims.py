@@ -35,8 +35,15 @@ class Held(NamedTuple):
     compressed_bytes: int | None
 
 
-async def claim(session: AsyncSession, manifests: Sequence[PastManifest]) -> dict[str, Held]:
-    """The rows of these manifests by digest, made where they are new, their bytes and layers filled in where unknown.
+class Claims(NamedTuple):
+    """What is held of manifests, by digest; `layered`: of how many of them the layers became known just now."""
+
+    held: dict[str, Held]
+    layered: int
+
+
+async def claim(session: AsyncSession, manifests: Sequence[PastManifest]) -> Claims:
+    """The rows of these manifests, made where they are new, their bytes and layers filled in where unknown.
 
     Nothing that is recorded is overwritten: whoever calls compares `compressed_bytes` with what his source says.
     """
@@ -46,8 +53,7 @@ async def claim(session: AsyncSession, manifests: Sequence[PastManifest]) -> dic
     unsized = [told[digest] for digest, row in held.items() if row.compressed_bytes is None]
     await _fill(session, [one for one in unsized if one.compressed_bytes is not None], held)
     held |= await _add(session, [told[digest] for digest in missing])
-    await _claim_layers(session, told, held)
-    return held
+    return Claims(held, await _claim_layers(session, told, held))
 
 
 def _first_of_each(manifests: Iterable[PastManifest]) -> dict[str, PastManifest]:
@@ -115,12 +121,13 @@ async def _fill(session: AsyncSession, manifests: Sequence[PastManifest], held: 
     held |= await _held(session, [one.digest for one in manifests])
 
 
-async def _claim_layers(session: AsyncSession, told: Mapping[str, PastManifest], held: Mapping[str, Held]) -> None:
+async def _claim_layers(session: AsyncSession, told: Mapping[str, PastManifest], held: Mapping[str, Held]) -> int:
     """Layers where a source lists them and nobody did before; only if they belong to the bytes that are recorded."""
     listed = [one for one in told.values() if one.layers and held[one.digest].compressed_bytes == one.compressed_bytes]
     taken = await _with_layers(session, [held[one.digest].id for one in listed])
     fresh = [one for one in listed if held[one.digest].id not in taken]
     await write_layers(session, fresh, {one.digest: held[one.digest].id for one in fresh})
+    return len(fresh)
 
 
 async def _with_layers(session: AsyncSession, manifest_ids: Sequence[int]) -> set[int]:

@@ -44,11 +44,15 @@ class PastBuild:
 
 @dataclass(slots=True)
 class Added:
-    """What became of facts. `overlapping`: they fall into time that we observed ourselves; `refused`: and why."""
+    """What became of facts. `overlapping`: they fall into time that we observed ourselves; `refused`: and why.
+
+    `layered` counts manifests whose layers became known, of whichever builds they are.
+    """
 
     new: int = 0
     known: int = 0
     overlapping: int = 0
+    layered: int = 0
     refused: list[tuple[PastBuild, str]] = field(default_factory=list)
 
     def count(self, fates: Iterable[Fate]) -> None:
@@ -72,7 +76,7 @@ async def add_past(session: AsyncSession, facts: Sequence[PastBuild], now: datet
     added = Added()
     await _take_turns(session, facts)
     consistent = [one for one in facts if _is_consistent(one, added)]
-    told = await claim(session, [one.manifest for one in consistent])
+    told, added.layered = await claim(session, [one.manifest for one in consistent])
     sound = [one for one in consistent if _agrees(one, told[one.manifest.digest], added)]
     tags = await ensure_tags(session, {(one.repository, one.tag) for one in sound}, now)
     series = await ensure_series(session, sound, tags)

@@ -122,7 +122,9 @@ async def remember(session: AsyncSession, moved: Sequence[Moved], at: datetime) 
 
 async def _believe(session: AsyncSession, claimed: Sequence[Claimed]) -> None:
     """Write down bytes by hearsay, wherever nothing is recorded; what is recorded stands."""
-    held = await claim(session, [PastManifest(one.digest, one.compressed_bytes) for one in claimed]) if claimed else {}
+    if not claimed:
+        return
+    held, _ = await claim(session, [PastManifest(one.digest, one.compressed_bytes) for one in claimed])
     for one in claimed:
         recorded = held[one.digest].compressed_bytes
         if recorded != one.compressed_bytes:

@@ -171,7 +171,7 @@ async def test_layers_that_are_read_after_all(sqlite_database: Database, now: da
     async with sqlite_database.writing() as session:
         tag = await add_tag(session, "debian:12", now - 200 * DAY)
         series = await add_series(session, tag, "linux/amd64", now - 200 * DAY)
-        await run(session, series, (await claim(session, [told]))[read.digest].id, now - 200 * DAY)
+        await run(session, series, (await claim(session, [told])).held[read.digest].id, now - 200 * DAY)
         await run(session, series, await write(session, "new", OLD, now), now - 100 * DAY)
     assert (await prune(sqlite_database, now, now)).manifests == 1
     async with sqlite_database.writing() as session:

@@ -35,6 +35,7 @@ def test_in_and_out(tmp_path: Path, run: Tarewatch) -> None:
         "new": 2,
         "known": 0,
         "overlapping": 0,
+        "layered": 0,
         "refused": 0,
         "reasons": {},
         "examples": [],
@@ -66,6 +67,18 @@ def test_refused(tmp_path: Path, run: Tarewatch) -> None:
     rest = run("import", "csv", "sizes.csv", "--keep-going")
     assert rest.code == 1
     assert "3 read, 2 new" in rest.out
+
+
+def test_layers_for_what_is_known(run: Tarewatch) -> None:
+    """A file that adds nothing but layers says that it did; with `--dry-run` too, and not the second time."""
+    assert run("import", "csv", "-", stdin=GOOD).code == 0
+    layer = {"digest": digest("layer"), "compressed_bytes": 48_497_210, "media_type": "application/x"}
+    file = lines(build(layer_list=[layer]))
+    said = "1 read, 0 new, 1 known, 0 overlapping what was observed, 0 refused"
+    new = f"{said}; the layers of 1 manifest are new"
+    assert run("import", "jsonl", "-", "--dry-run", stdin=file).out == f"{new}; dry run, nothing written\n"
+    assert run("import", "jsonl", "-", stdin=file).out == f"{new}\n"
+    assert run("import", "jsonl", "-", stdin=file).out == f"{said}\n"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, run: Tarewatch) -> None:

@@ -1,7 +1,6 @@
 """Private registries: a CA of one's own, and names with several addresses."""
 
 import asyncio
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from app.registry.manifest import MediaType
 from app.registry.reference import Repository
 from tests.registry import documents as doc
 from tests.registry.fakes import client_at
+from tests.requirements import need_program
 
 MANIFEST = doc.encode(doc.manifest(100))
 
@@ -43,14 +43,12 @@ async def registry(tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
     """A self-signed certificate for localhost, its key in the same file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl program")
+    need_program("openssl")
     path = tmp_path / "localhost.pem"
     name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     where = ["-keyout", str(path), "-out", str(tmp_path / "public.pem")]
-    subprocess.run([openssl, "req", *made, *name, *where], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", *made, *name, *where], check=True, capture_output=True)
     path.write_text(path.read_text() + (tmp_path / "public.pem").read_text())
     return path
 
