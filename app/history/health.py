@@ -121,6 +121,12 @@ class Status:
     workers: tuple[WorkerHealth, ...]
     warnings: tuple[WatchWarning, ...]
 
+    @property
+    def unreachable(self) -> tuple[HostHealth, ...]:
+        """Registries of watched tags that give no usable answer. Docker Hub's web API has no tags: without it the
+        registry is asked."""
+        return tuple(host for host in self.hosts if host.tags and host.state == "failing")
+
 
 async def revision(session: AsyncSession) -> int:
     """The number that grows with every change that pages or API show."""

@@ -76,7 +76,7 @@ async def images(
         "past": await backfill_health(session, now, automatic=settings.backfill == "on"),
         "csrf": form_token_of(request),
         "links": _links(query),
-        "unreachable": [host for host in state.hosts if host.tags and host.state == "failing"],
+        "unreachable": state.unreachable,
         "worker_alive": any(worker.alive for worker in state.workers),
     }
     answer = render(request, "images.html", context)

@@ -2,7 +2,11 @@
 
 import httpx
 import orjson
+from sqlalchemy import update
 
+from app.db import Database
+from app.models import Host
+from tests.conftest import NOW
 from tests.history.seed import HOSTILE_STEP
 from tests.web.pages.reading import Element, fetch
 
@@ -65,6 +69,20 @@ async def test_status_shows_hosts_queue_failures_and_workers(client: httpx.Async
         "worker-1",
     ):
         assert said in text
+
+
+async def test_status_counts_registries_that_cannot_be_read(client: httpx.AsyncClient, seeded: Database) -> None:
+    """Docker Hub's web API is none of them: without it the registry is asked."""
+    async with seeded.writing() as session:
+        session.add(Host(name="hub.docker.com", failures=1, failing_since=NOW, error_code="dns"))
+    page = (await fetch(client, "/status")).one("main").text
+    assert "1 registry cannot be read; the others go on." in page
+    assert "hub.docker.com" in page
+    async with seeded.writing() as session:
+        await session.execute(update(Host).values(failing_since=NOW, failures=1, paused_until=None))
+        session.add(Host(name="mcr.microsoft.com", failures=1, failing_since=NOW, error_code="dns"))
+    page = (await fetch(client, "/status?unit=MiB")).one("main").text
+    assert "4 registries cannot be read." in page
 
 
 async def test_about_defines_the_size(client: httpx.AsyncClient) -> None:

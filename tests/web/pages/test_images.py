@@ -1,11 +1,15 @@
 """`/`: the table of watched images."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from app.db import Database
 from app.main import create_app
+from app.models import Backfill
 from app.settings import Settings
 from app.watchlist import request_backfills
 from tests.conftest import NOW
@@ -135,7 +139,11 @@ async def test_past_sizes_on_their_way_are_announced(client: httpx.AsyncClient, 
     async with seeded.writing() as session:
         await request_backfills(session, [1, 2], "watch", NOW)
     notes = (await fetch(client, "/?unit=MiB")).all("div", role="status")
-    assert any("Past sizes are on their way" in note.text and "2 more wait" in note.text for note in notes)
+    assert any("Past sizes are on their way: those of 2 tags will be fetched." in note.text for note in notes)
+    async with seeded.writing() as session:
+        await session.execute(update(Backfill).where(Backfill.id == 1).values(lease_until=NOW + timedelta(minutes=1)))
+    notes = (await fetch(client, "/?unit=MB")).all("div", role="status")
+    assert any("those of 1 tag are being fetched, 1 more waits." in note.text for note in notes)
 
 
 async def test_the_rows_can_be_taken_along(client: httpx.AsyncClient) -> None:
